@@ -7,6 +7,7 @@ millisecond, 16 random ones. Events that one request sends without ids therefore
 from __future__ import annotations
 
 import os
+import random
 import threading
 import time
 from typing import Protocol
@@ -23,11 +24,13 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """Read the machine's clock. Thread-safe because the counter is under a lock."""
+    """Read the machine's clock. Thread-safe because the counter is under a lock; make it after a fork."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._next = 0
+        # PERF: a generator seeded by the system gives 64 bits in 0.1 µs, a system call in 15.
+        self._random = random.Random(os.urandom(32))
 
     def now_ms(self) -> int:
         """Return the current time in Unix milliseconds, UTC."""
@@ -38,5 +41,5 @@ class SystemClock:
         with self._lock:
             first = max(self.now_ms() << 16, self._next)
             self._next = first + count
-        noise = os.urandom(8 * count).hex()
-        return [f"{first + n:016x}{noise[16 * n : 16 * n + 16]}" for n in range(count)]
+            bits = self._random.getrandbits
+            return [f"{first + n:016x}{bits(64):016x}" for n in range(count)]

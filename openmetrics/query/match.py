@@ -42,9 +42,12 @@ NUMBER_TESTS: dict[str, Callable[[float, Any], bool]] = {
 def texts_of(line: Line, field: Field) -> list[str]:
     """Return the canonical texts that a line has under a field; none where it is missing."""
     if field.kind in ("props", "fields", "context"):
-        return line.get(field.kind, {}).get(field.name, [])
+        texts: list[str] = line.get(field.kind, {}).get(field.name, [])
+        return texts
     if field.kind == "value":
-        return line["value"]
+        return list(line["value"])
+    if field.kind == "active":
+        return ["true" if line["active"] else "false"]
     text = line.get(field.kind)
     return [] if text is None else [text]
 
@@ -52,8 +55,9 @@ def texts_of(line: Line, field: Field) -> list[str]:
 def numbers_of(line: Line, field: Field) -> list[float]:
     """Return the numbers that a line has under a field."""
     if field.kind == "props":
-        return line.get("num", {}).get(field.name, [])
-    return line["value_num"] if field.kind == "value" else []
+        numbers: list[float] = line.get("num", {}).get(field.name, [])
+        return numbers
+    return list(line["value_num"]) if field.kind == "value" else []
 
 
 def number_of(line: Line, field: Field) -> float | None:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-FieldKind = Literal["name", "session_id", "user_id", "source", "value", "props", "fields", "context", "user"]
+FieldKind = Literal[
+    "name", "session_id", "user_id", "source", "value", "props", "fields", "context", "user", "active"
+]
 Operator = Literal[
     "eq", "ne", "in", "not_in", "exists", "missing", "gt", "gte", "lt", "lte", "between",
     "contains", "not_contains", "starts_with", "ends_with",
@@ -36,7 +38,8 @@ class Field:
     """Name a place of an event, as `kind` or `kind.name`.
 
     `user_id` here is the id that the event was *sent* with wherever an engine sees it: a filter on
-    the owner has been expanded to `Sent` and `SessionSpans` before it gets there.
+    the owner has been expanded to `Sent` and `SessionSpans` before it gets there. `active` (texts `true` and
+    `false`) is for our own questions: no path of a question's filter leads to it.
     """
 
     kind: FieldKind

@@ -47,11 +47,10 @@ def canonical_text(value: Any) -> str | None:
 
 def number_text(value: float) -> str:
     """Print a finite float as JavaScript does. Source: ECMA-262, Number::toString."""
-    if value == 0:
-        return "0"
-    if value.is_integer() and abs(value) < 1e21:
-        return str(int(value)) if abs(value) < 2**53 else _shortest(value)
-    return _shortest(value)
+    text = repr(value)
+    if "e" in text:
+        return _shortest(value)
+    return (text[:-2] if text[-2:] == ".0" else text) if value else "0"
 
 
 def _shortest(value: float) -> str:
@@ -94,8 +93,11 @@ def numeric_value(value: Any) -> float | None:
 
 
 def is_indexable_name(name: str) -> bool:
-    """Say whether filters can see a property of this name (semantics E6)."""
-    return 0 < len(name) <= 200 and "\0" not in name and not name.isspace()
+    """Say whether filters can see a property of this name (semantics E6).
+
+    U+0001 separates names from kinds in the index, so a name that holds it is not indexed either.
+    """
+    return 0 < len(name) <= 200 and "\0" not in name and "\x01" not in name and not name.isspace()
 
 
 def index_value(value: Any) -> tuple[list[str], list[float]]:
