@@ -165,8 +165,10 @@ class ControlDocument:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """Name facts to delete for good: of these kinds, matching `filter` (`Sent`, `SessionSpans`,
-    and comparisons of `session_id` and `user_id` joined by `All`/`AnyOf`), or whole event periods.
+    """Name facts to delete for good: those of some kinds that match, or whole event periods.
+
+    `filter` knows `Sent`, `SessionSpans`, and comparisons of `session_id` and `user_id`, joined by
+    `All` and `AnyOf`.
     """
 
     kinds: tuple[FactKind, ...]
@@ -223,12 +225,13 @@ class Store(Protocol):
         """Read facts with a sequence number above `since[shard.id]` (default -1), no upper bound.
 
         Batches hold `shard` (text), `seq` (int64), then the columns asked for, in that order, sorted by
-        seq within a shard. Columns of events: `id name user_id session_id source raw` (text, null
-        where absent), `time received user_key session_key` (int64, keys null where absent), `active`
-        (bool), `kinds` (list of text), `value` and `props.X` (lists of text), `value_num` and `num.X`
-        (lists of float64); lists are null or empty where the event has none. Columns of links: `id time user_id session_id user_key session_key explicit` (bool).
-        Of ops: `id time user_id session_id target op raw`. Of merges and unmerges: `id time user_id other`.
-        Of tombstones: `id time number` (int64) `user_ids session_ids` (lists of text).
+        seq within a shard. Columns of events: `id name user_id session_id source raw` (text, null where
+        absent), `time received user_key session_key` (int64, keys null where absent), `active` (bool),
+        `kinds` (list of text), `value` and `props.X` (lists of text), `value_num` and `num.X` (lists of
+        float64); lists are null or empty where the event has none. Columns of links: `id time user_id
+        session_id user_key session_key explicit` (bool). Of ops: `id time user_id session_id target op raw`.
+        Of merges and unmerges: `id time user_id other`. Of tombstones: `id time number` (int64) `user_ids
+        session_ids` (lists of text).
         """
 
     def control_get(self, kind: str, id: str) -> ControlDocument | None:
@@ -249,6 +252,13 @@ class Store(Protocol):
 
     def delete(self, deletion: Deletion) -> int:
         """Delete facts for good and return how many; visible at once."""
+
+    def erase(self, user_ids: Sequence[str], session_ids: Sequence[str], until_ms: int) -> int:
+        """Delete for good what these users, or these sessions without a user, sent; return how many facts.
+
+        Facts of all kinds but tombstones, received at `until_ms` or before, that name one of the users
+        (as `user_id` or `other`), or no user and one of the sessions. Visible at once.
+        """
 
     def health(self) -> Health:
         """Say whether the engine answers. Never raises."""
