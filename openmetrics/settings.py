@@ -49,12 +49,17 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("event_bytes", int, MIB, "Largest single event."),
     Setting("inflight_bytes", int, 256 * MIB, "Bodies in memory at once; more wait, then get 503."),
     Setting("rate_limit_per_s", int, -1, "Requests/s an address; 0 none, -1 none on loopback, else 2,000."),
+    Setting("access_log", bool, True, "Write one JSON line a request to standard output."),
     Setting("max_property_names", int, 1_000, "Distinct property names that are indexed."),
+    Setting("refused_user_ids", list, (), "Texts to refuse as user ids, beside null, guest and the like."),
     Setting("query_timeout_s", float, 30.0, "Deadline of a question."),
     Setting("spool_file_bytes", int, 16 * MIB, "Size at which a spool file is sealed."),
     Setting("spool_file_age_s", float, 1.0, "Age at which a spool file is sealed."),
     Setting("spool_bytes", int, 4096 * MIB, "Largest spool; beyond it events are refused with 503."),
     Setting("journal_days", float, 2.0, "Days for which stored spool files are kept for replay."),
+    Setting(
+        "columns_budget", int, -1, "Largest column cache in bytes; -1: half of the free disk, at most 20 GB."
+    ),
     Setting("duckdb_memory", str, "1GB", "Memory limit of the embedded store."),
     Setting("elasticsearch_url", str, "http://127.0.0.1:9200", "Addresses, separated by commas."),
     Setting("elasticsearch_index_prefix", str, "openmetrics", "Prefix of all indices: the project."),
@@ -110,9 +115,11 @@ def load_settings(
     arguments: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     table: Sequence[Setting] = SETTINGS,
+    is_partial: bool = False,
 ) -> Settings:
     """Read settings from the file named by `config`, the environment and arguments, later ones winning.
 
+    With `is_partial` names outside the table are passed over: plugins' rows are not known yet.
     Raises SettingsError for an unknown name or a value of the wrong type.
     """
     environ = os.environ if environ is None else environ
@@ -127,6 +134,8 @@ def load_settings(
     ):
         for name, value in found.items():
             if name not in known:
+                if is_partial:
+                    continue
                 raise SettingsError(f"unknown setting {name!r} in {source}; see `openmetrics settings`")
             values[name] = _convert(known[name], value, source)
     return Settings(values)

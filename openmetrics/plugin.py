@@ -1,0 +1,136 @@
+"""The public names for plugins: import from here and from nowhere else in the server."""
+
+from openmetrics.analysis import Analysis, Asking, People, Proportion
+from openmetrics.columns.slices import Codes, Plan, Slice
+from openmetrics.columns.view import ColumnView
+from openmetrics.errors import Fault, OpenMetricsError, invalid_query
+from openmetrics.hookspecs import hookimpl
+from openmetrics.http.problems import incoming_of, problem_answer
+from openmetrics.http.protocol import Answer, Decoded, Incoming, Operation, Protocol, Route
+from openmetrics.http.questions import (
+    read_cursor,
+    read_limit,
+    read_query,
+    read_range,
+    send_json,
+    write_cursor,
+)
+from openmetrics.http.shapes import event_json
+from openmetrics.ingest.document import parse_document
+from openmetrics.ingest.event import Event, key_of, to_json
+from openmetrics.ingest.pipeline import Processor
+from openmetrics.ingest.receipt import Draft, Drop, Identify, Origin, Receipt, Refused, Rejection
+from openmetrics.query.calendar import interval_start, iter_intervals, next_start
+from openmetrics.query.durations import Duration, parse_duration, subtract_duration
+from openmetrics.query.model import (
+    AggregateQuery,
+    All,
+    AnyOf,
+    Comparison,
+    Did,
+    EventsQuery,
+    Field,
+    Filter,
+    HasKind,
+    InSegment,
+    Interval,
+    Measure,
+    Not,
+    Sent,
+    SessionSpan,
+    SessionSpans,
+    ValuesQuery,
+)
+from openmetrics.query.parse import parse_events, parse_field, parse_filter
+from openmetrics.query.ranges import Moment, parse_instant, parse_range, parse_timezone
+from openmetrics.query.times import format_time, parse_time
+from openmetrics.query.values import canonical_text, kind_of, numeric_value
+from openmetrics.server import Server
+from openmetrics.settings import Setting, Settings
+from openmetrics.store.base import Capability, Engine, Row, Store, StoredEvent, ValueRow
+
+__all__ = [
+    "AggregateQuery",
+    "All",
+    "Analysis",
+    "Answer",
+    "AnyOf",
+    "Asking",
+    "Capability",
+    "Codes",
+    "ColumnView",
+    "Comparison",
+    "Decoded",
+    "Did",
+    "Draft",
+    "Drop",
+    "Duration",
+    "Engine",
+    "Event",
+    "EventsQuery",
+    "Fault",
+    "Field",
+    "Filter",
+    "HasKind",
+    "Identify",
+    "InSegment",
+    "Incoming",
+    "Interval",
+    "Measure",
+    "Moment",
+    "Not",
+    "OpenMetricsError",
+    "Operation",
+    "Origin",
+    "People",
+    "Plan",
+    "Processor",
+    "Proportion",
+    "Protocol",
+    "Receipt",
+    "Refused",
+    "Rejection",
+    "Route",
+    "Row",
+    "Sent",
+    "Server",
+    "SessionSpan",
+    "SessionSpans",
+    "Setting",
+    "Settings",
+    "Slice",
+    "Store",
+    "StoredEvent",
+    "ValueRow",
+    "ValuesQuery",
+    "canonical_text",
+    "event_json",
+    "format_time",
+    "hookimpl",
+    "incoming_of",
+    "interval_start",
+    "invalid_query",
+    "iter_intervals",
+    "key_of",
+    "kind_of",
+    "next_start",
+    "numeric_value",
+    "parse_document",
+    "parse_duration",
+    "parse_events",
+    "parse_field",
+    "parse_filter",
+    "parse_instant",
+    "parse_range",
+    "parse_time",
+    "parse_timezone",
+    "problem_answer",
+    "read_cursor",
+    "read_limit",
+    "read_query",
+    "read_range",
+    "send_json",
+    "subtract_duration",
+    "to_json",
+    "write_cursor",
+]

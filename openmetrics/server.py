@@ -1,0 +1,97 @@
+"""The one context object: what resources, plugins and background threads share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from openmetrics.analysis import Analysis, Asking, Segment
+from openmetrics.clock import Clock
+from openmetrics.columns.cache import ColumnCache, Question
+from openmetrics.columns.view import ColumnView
+from openmetrics.errors import invalid_query
+from openmetrics.http.hosts import is_loopback
+from openmetrics.identity.table import IdentityTable
+from openmetrics.ingest.pipeline import Pipeline
+from openmetrics.ingest.road import Road
+from openmetrics.settings import Settings
+from openmetrics.store.base import Store
+
+
+def refuse_segment(id: str) -> Segment:
+    """Say that there is no such segment."""
+    raise invalid_query("", f"There is no segment {id[:60]!r}; save it first.")
+
+
+@dataclass(slots=True)
+class Server:
+    """Hold the parts that `create_app` has wired. Thread-safe because every part is."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    plugins: Any  # pluggy.PluginManager, which has no types
+    pipeline: Pipeline
+    road: Road
+    identity: IdentityTable
+    columns: ColumnCache
+    analyses: Mapping[str, Analysis] = field(default_factory=dict)
+    find_segment: Callable[[str], Segment] = refuse_segment
+    notes: list[str] = field(default_factory=list)
+    """Sentences for the operator, shown by `/health/ready`."""
+    closers: list[Callable[[], None]] = field(default_factory=list)
+    """Called by `close`, before the store is closed."""
+
+    def deadline(self) -> float:
+        """Return the `time.monotonic()` second at which a question asked now is given up."""
+        return time.monotonic() + float(self.settings.query_timeout_s)
+
+    def reading(self, deadline: float | None = None) -> Store:
+        """Wait until everything acknowledged before now is visible, then return the store.
+
+        Raises OpenMetricsError `preparing` or `store-unavailable` at the deadline.
+        """
+        self.road.barrier.wait(self.deadline() if deadline is None else deadline)
+        return self.store
+
+    def asking(self) -> Asking:
+        """Return the circumstances of a question asked now."""
+        deadline = self.deadline()
+
+        def read_store() -> Store:
+            store = self.reading(deadline)
+            self.identity.sync()
+            return store
+
+        def open_view(start_ms: int | None, end_ms: int | None) -> ColumnView:
+            self.reading(deadline)
+            return self.columns.view(start_ms, end_ms, Question(deadline, self.find_segment))
+
+        timezone = str(self.settings.timezone)
+        now_ms = self.clock.now_ms()
+        return Asking(now_ms, deadline, timezone, self.identity, read_store, open_view, self.find_segment)
+
+    @property
+    def needs_keys(self) -> bool:
+        """Say whether requests need a key: on every address but loopback, unless `insecure` is set."""
+        return not is_loopback(self.settings.host) and not self.settings.insecure
+
+    def figures(self) -> Mapping[str, float]:
+        """Return the figures of pipeline and road, for `/metrics`."""
+        found: dict[str, float] = {"events_accepted_total": self.pipeline.counts["accepted"]}
+        for name, count in list(self.pipeline.counts.items()):
+            kind, _, reason = name.partition(":")
+            if reason:
+                label = "code" if kind == "rejected" else "reason"
+                found[f'events_{kind}_total{{{label}="{reason}"}}'] = count
+        return {**found, **self.road.figures()}
+
+    def close(self) -> None:
+        """Stop the pump, seal the spool and close the store. Idempotent."""
+        while self.closers:
+            self.closers.pop()()
+        self.columns.close()
+        self.road.close()
+        self.store.close()
