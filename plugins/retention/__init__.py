@@ -1,0 +1,50 @@
+"""Retention: how many of those who began come back, cohort by cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from openmetrics.plugin import Analysis, Asking, People, Server, hookimpl
+from openmetrics_plugins.retention.comparison import iter_proportions
+from openmetrics_plugins.retention.params import Params, parse_params
+from openmetrics_plugins.retention.rendering import render_retention
+
+__all__ = ["render_retention"]
+
+
+@hookimpl
+def register_schemas() -> list[Path]:
+    """Describe question and answer."""
+    return [Path(__file__).parent]
+
+
+@hookimpl
+def register_analyses(server: Server) -> list[Analysis]:
+    """Add the analysis."""
+    return [
+        Analysis(
+            "retention",
+            "How many come back",
+            "retention",
+            "retention-answer",
+            parse_params,
+            _answer,
+            _find_people,
+            proportions=iter_proportions,
+        )
+    ]
+
+
+# PERF: the compiled loops take a second to load, so that they are loaded with the first question.
+def _answer(params: Params, asking: Asking) -> Mapping[str, Any]:
+    from openmetrics_plugins.retention.answer import answer_retention
+
+    return answer_retention(params, asking)
+
+
+def _find_people(params: Params, pick: Mapping[str, Any], asking: Asking) -> People:
+    from openmetrics_plugins.retention.people import find_people
+
+    return find_people(params, pick, asking)
