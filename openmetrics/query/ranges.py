@@ -75,7 +75,8 @@ def parse_instant(value: Any, timezone: str, pointer: str) -> int:
         else:
             time_ms = (local.replace(tzinfo=ZoneInfo(timezone)) - EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError) as error:
-        raise invalid_query(pointer, f"{str(error).capitalize()}.") from error
+        words = str(error)
+        raise invalid_query(pointer, f"{words[:1].upper()}{words[1:]}.") from error
     if not FIRST_MS <= time_ms < END_MS:
         raise invalid_query(pointer, "A range lies in the years 2 to 9998.")
     return time_ms
