@@ -90,7 +90,8 @@ def measure_table(links: int) -> None:
     archive = layers.archive
     held = sum(part.nbytes for part in (
         archive.links.sessions, archive.links.users, archive.links.times, archive.links.explicit,
-        archive.links.by_user, archive.links.texts, archive.names.keys, archive.names.texts,
+        archive.links.by_user, archive.links.users_in_order, archive.links.texts,
+        archive.names.keys, archive.names.texts,
     ))  # fmt: skip
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     print(f"held: {held / links:.0f} bytes a link; peak while reading: {peak / 1024:,.0f} MB more")
@@ -144,12 +145,15 @@ def measure_session(events: int) -> None:
                 server.client, "an event", "/v1/collect", lambda n: {"name": "e", "session_id": f"x{n}"}
             )
             measure("question after 50 events", question)
-            print_posts(
-                server.client, "a link of the long session", "/v1/identify",
-                lambda n: {"session_id": "long", "user_id": f"user {n}", "time": MONTH_MS + n * 1_000},
-            )  # fmt: skip
-            for _ in range(2):
+            for times_of in (lambda n: 0, lambda n: n):  # first one user, then fifty
+                print_posts(
+                    server.client, "a link of the long session", "/v1/identify",
+                    lambda n, of=times_of: {
+                        "session_id": "long", "user_id": f"user {of(n)}", "time": MONTH_MS + of(n) * 1_000
+                    },
+                )  # fmt: skip
                 measure("question after its links", question)
+                measure("and again", question)
 
 
 def print_posts(client: Any, label: str, path: str, make: Callable[[int], Any]) -> None:

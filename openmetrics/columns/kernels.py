@@ -174,35 +174,41 @@ def _sort_short(run: Any, time: NDArray[np.int64], seq: NDArray[np.int64]) -> No
 
 
 @_jit
-def _is_sorted(run: Any, time: NDArray[np.int64], seq: NDArray[np.int64]) -> Any:
-    for index in range(1, len(run)):
-        row, before = run[index], run[index - 1]
-        if time[before] > time[row] or (time[before] == time[row] and seq[before] > seq[row]):
-            return False
-    return True
-
-
-@_jit
-def is_sorted(time: NDArray[np.int64], seq: NDArray[np.int64]) -> Any:
-    """Say whether rows stand in the order of their times, and of their numbers where these are equal."""
-    for row in range(1, len(time)):
-        if time[row - 1] > time[row] or (time[row - 1] == time[row] and seq[row - 1] > seq[row]):
-            return False
-    return True
+def find_unsorted(offsets: NDArray[np.int64], time: Any, seq: Any) -> Any:
+    """Return the runs whose rows do not stand in the order of their times and numbers."""
+    found = np.empty(len(offsets) - 1, dtype=np.int64)
+    count = 0
+    for run in range(len(offsets) - 1):
+        for row in range(offsets[run] + 1, offsets[run + 1]):
+            if time[row - 1] > time[row] or (time[row - 1] == time[row] and seq[row - 1] > seq[row]):
+                found[count] = run
+                count += 1
+                break
+    return found[:count]
 
 
 @_jit
 def sort_runs(
-    order: NDArray[np.int64], offsets: NDArray[np.int64], time: NDArray[np.int64], seq: NDArray[np.int64]
-) -> None:
-    """Sort the rows of each run by time, then sequence number, in place."""
-    for group in range(len(offsets) - 1):
-        run = order[offsets[group] : offsets[group + 1]]
-        if len(run) <= SHORT_RUN:
-            _sort_short(run, time, seq)
-        elif not _is_sorted(run, time, seq):
-            by_seq = run[np.argsort(seq[run], kind="mergesort")]
-            run[:] = by_seq[np.argsort(time[by_seq], kind="mergesort")]
+    order: NDArray[np.int64], offsets: NDArray[np.int64], runs: NDArray[np.int64], keys: Any
+) -> Any:
+    """Sort the rows of some runs by time, then sequence number, in place; return where these rows stand."""
+    time, seq = keys
+    size = 0
+    for run in runs:
+        size += offsets[run + 1] - offsets[run]
+    places = np.empty(size, dtype=np.int64)
+    end = 0
+    for run in runs:
+        rows = order[offsets[run] : offsets[run + 1]]
+        if len(rows) <= SHORT_RUN:
+            _sort_short(rows, time, seq)
+        else:
+            by_seq = rows[np.argsort(seq[rows], kind="mergesort")]
+            rows[:] = by_seq[np.argsort(time[by_seq], kind="mergesort")]
+        for row in range(offsets[run], offsets[run + 1]):
+            places[end] = row
+            end += 1
+    return places
 
 
 @_jit

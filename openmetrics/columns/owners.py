@@ -88,6 +88,8 @@ class Owners:
         self._marks: dict[tuple[str, str], Marks] = {}
         self._asked: set[int] = set()
         """Sessions that the arrays do not decide: several users, links that may change, erasures."""
+        self._stays: dict[int, tuple[tuple[int, int], ...]] = {}
+        """What the identity table said of asked sessions, until something changes."""
         self._unsettled = NOTHING
         self._user_names = GrowingTexts()
         self._session_names = GrowingTexts()
@@ -126,6 +128,10 @@ class Owners:
         self._identity.sync()
         users = self._follow_merges()
         sessions = np.unique(np.concatenate(changed))
+        if len(users) or erased:
+            self._stays = {}
+        for session in sessions.tolist():
+            self._stays.pop(session, None)
         if len(sessions) or len(users) or erased:
             self.version += 1
             self._log.append(Changes(sessions, users, erased))
@@ -165,14 +171,20 @@ class Owners:
         if self._asked:
             asked = np.fromiter(self._asked, dtype=np.int64, count=len(self._asked))
             rows = np.flatnonzero(np.isin(pairs.sessions, asked) & (pairs.users == NO_KEY))
-            ids = self._session_names.read().find(pairs.sessions[rows]).to_pylist()
-            for row, session_id in zip(rows.tolist(), ids, strict=True):
-                stays = self._identity.stays_of(session_id)
+            for row, stays in zip(rows.tolist(), self._ask(pairs.sessions[rows]), strict=True):
                 are_users[row] = len(stays) > 0
-                keys[row] = key_of("u", stays[0].user_id) if stays else pairs.sessions[row]
+                keys[row] = stays[0][1] if stays else pairs.sessions[row]
                 if len(stays) > 1:
-                    splits[row] = _pack_stays(stays)
+                    splits[row] = stays
         return Owned(freeze(keys), freeze(are_users), splits)
+
+    def _ask(self, sessions: NDArray[np.int64]) -> list[tuple[tuple[int, int], ...]]:
+        """Return the stays of sessions that the arrays do not decide."""
+        unknown = np.array([key for key in sessions.tolist() if key not in self._stays], dtype=np.int64)
+        ids = self._session_names.read().find(unknown).to_pylist()
+        for key, session_id in zip(unknown.tolist(), ids, strict=True):
+            self._stays[key] = _pack_stays(self._identity.stays_of(session_id))
+        return [self._stays[key] for key in sessions.tolist()]
 
     def names(self) -> KeyTexts:
         """Return the texts of users that links and merges name."""

@@ -125,6 +125,10 @@ class PairIndex:
             self._texts.append((taken[0], taken[1]))
         return codes
 
+    def has_any(self, sessions: NDArray[np.int64]) -> bool:
+        """Say whether any pair has one of these sessions."""
+        return bool(np.isin(self._table.sessions[: self._count], sessions).any())
+
     def snapshot(self) -> Pairs:
         """Return all pairs so far."""
         if not self._count:

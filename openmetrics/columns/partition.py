@@ -76,18 +76,19 @@ class Month:
         expected = sum(max(shard.checkpoint - marks.get(shard.id, -1), 0) for shard in partition.shards)
         self.progress = (0, expected)
         if self._base is None and expected > self._tail_rows:
+            self._begin(None)
             self._tail.expect(expected)
         is_new |= self._tail.sync(partition, erasures, self._advance)
         if not self._tail.reads_ids and len(self._tail) <= self._tail_rows:
             self._begin(None)
             self._tail.sync(partition, erasures, self._advance)
-        if self._base is not None and (changes.is_any or is_new):
-            self._follow(self._base, changes)
+        if self._base is not None and changes.is_any:
+            is_new |= self._follow(self._base, changes)
         base = 0 if self._base is None else len(self._base.segment)
         if len(self._tail) > max(self._tail_rows, TAIL_SHARE * base) or self._has_erased(erasures):
             self._build_base(erasures)
             is_new = True
-        if is_new or self.frame is None or changes.is_any:
+        if is_new or self.frame is None or self._tail.is_touched(changes):
             self.frame = self._build_frame()
         return self.frame
 
@@ -175,18 +176,20 @@ class Month:
         table, owners = pairs.take(used), owned.take(used)
         return Base(segment, table, owners, dict(tail.marks), tail.shards, columns, erasures.ids)
 
-    def _follow(self, base: Base, changes: Changes) -> None:
-        """Flag the pairs of the base that are somebody else's now."""
+    def _follow(self, base: Base, changes: Changes) -> bool:
+        """Flag the pairs of the base that are somebody else's now; say whether the overlay is affected."""
         pairs = base.affected(changes)
         if not len(pairs):
-            return
+            return False
         now = self._owners.own(base.pairs.take(pairs))
         moved = self._moved.copy() if len(self._moved) else np.zeros(len(base.pairs), dtype=np.uint8)
         moved[pairs] = base.owned.keys[pairs] != now.keys
         were_split = np.isin(pairs, list(base.owned.splits))
         for place in {*np.flatnonzero(were_split).tolist(), *now.splits}:
             moved[pairs[place]] = base.owned.splits.get(int(pairs[place])) != now.splits.get(place)
+        had_moved = len(self._moved) > 0
         self._moved = freeze(moved) if moved.any() else no_flags()
+        return had_moved or len(self._moved) > 0
 
     def _build_frame(self) -> Frame:
         base, tail = self._base, self._tail

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmetrics.columns.gather import Gathered
-from openmetrics.columns.kernels import freeze, group_rows, sort_runs, take_runs
+from openmetrics.columns.kernels import find_unsorted, freeze, group_rows, sort_runs, take_runs
 from openmetrics.columns.slices import Codes, Slice
 
 
@@ -24,7 +24,8 @@ def regroup(parts: Sequence[Gathered], unit_keys: NDArray[np.int64], rows_a_slic
     ranks = np.empty(len(unit_keys), dtype=np.int32)
     ranks[np.argsort(unit_keys)] = np.arange(len(unit_keys))
     bounds, order = group_rows(freeze(ranks[flat]), len(unit_keys))
-    sort_runs(order, bounds, freeze(time), freeze(seq))
+    unsorted = find_unsorted(bounds, time[order], seq[order])
+    sort_runs(order, bounds, unsorted, (freeze(time), freeze(seq)))
     has_rows = np.diff(bounds) > 0
     keys = np.sort(unit_keys)[has_rows]
     bounds = np.concatenate((bounds[:-1][has_rows], bounds[-1:]))

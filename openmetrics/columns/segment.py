@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openmetrics.columns.kernels import (
+    find_unsorted,
     freeze,
     group_rows,
-    is_sorted,
     own_rows,
     pack_rows,
     sort_runs,
@@ -152,23 +152,26 @@ def build_segment(
     if is_dropped is not None and is_dropped.any():
         actors[is_dropped[rows.pair]] = -1
     offsets, order = group_rows(freeze(actors), len(keys))
-    if not is_sorted(rows.time, rows.seq):
-        sort_runs(order, offsets, rows.time, rows.seq)
     time, first_ms = _narrow(rows.time, origin_ms)
     seq, first_seq = _narrow(rows.seq, int(rows.seq.min()) if len(rows) else 0)
-    shard = freeze(rows.shard[order]) if rows.shard.any() else None
     columns = (time, seq, rows.pair, rows.active)
-    if time.dtype == seq.dtype == np.uint32 and len(order) > PART_ROWS:
-        columns = _order_columns(columns, order)
-    else:
-        columns = tuple(column[order] for column in columns)
-    time, seq, pair, active = map(freeze, columns)
+    ordered = _order_columns(columns, order)
+    # PERF: few runs did not come in order; to look for them here, takes 0.02 s for 10 million rows.
+    unsorted = find_unsorted(offsets, ordered[0], ordered[1])
+    if len(unsorted):
+        places = sort_runs(order, offsets, unsorted, (rows.time, rows.seq))
+        for column, source in zip(ordered, columns, strict=True):
+            column[places] = source[order[places]]
+    time, seq, pair, active = map(freeze, ordered)
+    shard = freeze(rows.shard[order]) if rows.shard.any() else None
     actors_of = (freeze(keys), freeze(are_users), freeze(offsets))
     return Segment(*actors_of, first_ms, first_seq, time, seq, pair, active, shard), order
 
 
-def _order_columns(columns: Any, order: NDArray[np.int64]) -> Any:
-    """Put columns of 32 bits and less in order, on all cores."""
+def _order_columns(columns: Any, order: NDArray[np.int64]) -> list[NDArray[Any]]:
+    """Put columns in order, many rows of 32 bits and less on all cores."""
+    if len(order) <= PART_ROWS or columns[0].itemsize > 4 or columns[1].itemsize > 4:
+        return [column[order] for column in columns]
     packed = pack_rows(*columns)
     ordered = [np.empty(len(order), dtype=column.dtype) for column in columns]
 

@@ -21,6 +21,7 @@ from openmetrics.columns.column import (
 )
 from openmetrics.columns.erasures import Erasures
 from openmetrics.columns.kernels import freeze
+from openmetrics.columns.owners import Changes
 from openmetrics.columns.pairs import PairIndex, read_keys
 from openmetrics.columns.segment import Rows, join_rows
 from openmetrics.columns.sources import source_of
@@ -99,6 +100,11 @@ class Tail:
     def chunks(self) -> tuple[Chunk, ...]:
         """Return all chunks, final ones first."""
         return (*self.final, *self.unsettled)
+
+    def is_touched(self, changes: Changes) -> bool:
+        """Say whether some of its events may have got another owner."""
+        is_wide = changes.everything or changes.erased or len(changes.users) > 0
+        return is_wide or (len(changes.sessions) > 0 and self.index.has_any(changes.sessions))
 
     def sync(self, partition: Partition, erasures: Erasures, progress: Any) -> bool:
         """Read what is new, calling `progress(numbers passed)`; say whether anything changed."""

@@ -23,6 +23,9 @@ class Crowds:
     def look_at(self, layers: Layers, pairs: Collection[tuple[str, str]]) -> None:
         """Look at the sessions and users of links that were just added."""
         for session_id in {session_id for session_id, _ in pairs} - self._sessions:
+            # PERF: nearly all have one link; a crowd that grows by single ones is found once it is settled.
+            if len(layers.recent.links.get(session_id, ())) < 2:
+                continue
             links = layers.links_of(session_id)
             if len(links) > MANY_USERS and len({link.user_id for link in links}) > MANY_USERS:
                 self._note_session(session_id)

@@ -13,6 +13,7 @@ from openmetrics.ingest.event import key_of
 
 RECENT_FACTS = 50_000
 RECENT_SHARE = 64
+BULK_SHARE = 4
 FEW_SESSIONS = 1_000
 """Newer facts move to the archive when they are more than that, and than one in so many of it."""
 
@@ -31,13 +32,16 @@ class Layers:
         self._mover: threading.Thread | None = None
 
     def is_much(self, facts: int) -> bool:
-        """Say whether so many facts are worth a new archive."""
-        size = len(self.archive.links.times) + len(self.archive.operations.owners)
-        return facts > max(self._recent_facts, size // RECENT_SHARE)
+        """Say whether so many facts are worth a new archive at once."""
+        return facts > max(self._recent_facts, self._size() // BULK_SHARE)
 
     def needs_move(self) -> bool:
         """Say whether there are enough newer facts to put them into the archive."""
-        return self.moving is None and self.is_much(self.recent.size)
+        limit = max(self._recent_facts, self._size() // RECENT_SHARE)
+        return self.moving is None and self.recent.size > limit
+
+    def _size(self) -> int:
+        return len(self.archive.links.times) + len(self.archive.operations.owners)
 
     def move(self, lock: threading.RLock) -> None:
         """Begin to put newer facts into the archive, in a thread of its own. Hold the lock."""

@@ -133,7 +133,7 @@ def ask(app: Running, document: Any, name: str = "who", **more: Any) -> Any:
     return app.client.simulate_post(f"/v1/analyses/{name}", json=document, **more)
 
 
-def test_analyses_are_listed_with_their_schemas(app: Running) -> None:
+def test_register_analyses_lists_them_with_their_schemas(app: Running) -> None:
     rows = {row["name"]: row for row in app.client.simulate_get("/v1/analyses").json["analyses"]}
     assert rows["who"] == {
         "name": "who", "title": "A count", "params_schema": SCHEMA, "result_schema": SCHEMA,

@@ -117,6 +117,18 @@ def test_a_link_moves_what_a_session_did(store: MemoryStore, open_cache: OpenCac
     assert read_rows(open_view(cache))[None, "s1"] == [NOON_MS + 1, NOON_MS + 3, NOON_MS + 9]
 
 
+def test_a_small_month_grows_at_once(store: MemoryStore, open_cache: OpenCache) -> None:
+    cache = open_cache(store, tail_rows=10)
+    expected = {}
+    for count in (5, 40, 3):
+        events = [make_event("a", NOON_MS + n, user_id=f"u{n % 7}", session_id=f"s{n}") for n in range(count)]
+        store.write(to_lines(*events))
+        for event in events:
+            expected.setdefault((event.user_id, None), []).append(event.time_ms)
+        found = read_rows(open_view(cache))
+        assert found == {unit: sorted(times) for unit, times in expected.items()}
+
+
 def test_erasure_drops_events_from_memory_and_disk(
     duckdb: Store, tmp_path: Path, open_cache: OpenCache
 ) -> None:
