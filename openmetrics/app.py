@@ -11,7 +11,7 @@ from openmetrics import plugins
 from openmetrics.analysis import Analysis
 from openmetrics.clock import Clock, SystemClock
 from openmetrics.columns.cache import open_cache
-from openmetrics.http import analyses, catalog, erasures, health, live, pages, users
+from openmetrics.http import analyses, catalog, erasures, health, live, pages, segments, users
 from openmetrics.http.bodies import BodyReader
 from openmetrics.http.keys import Keyring
 from openmetrics.http.middleware import AccessLog, Doors
@@ -93,7 +93,7 @@ def _build_server(settings: Settings, store: Store, manager: Any, schemas: Schem
     identity = IdentityTable(store)
     columns = open_cache(settings, store, identity)
     columns.follow()
-    return Server(settings, store, clock, manager, pipeline, road, identity, columns)
+    return Server(settings, store, clock, manager, pipeline, road, identity, columns, schemas)
 
 
 def _list_entries(server: Server, schemas: Schemas, telemetry: Telemetry) -> list[Route | Protocol]:
@@ -116,6 +116,7 @@ def _list_entries(server: Server, schemas: Schemas, telemetry: Telemetry) -> lis
         *erasures.routes(server),
         *live.routes(server),
         *analyses.routes(server, schemas),
+        *segments.routes(server),
         *health.routes(server, telemetry),
         *pages.routes(server),
     ]

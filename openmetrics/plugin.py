@@ -15,6 +15,7 @@ from openmetrics.http.questions import (
     send_json,
     write_cursor,
 )
+from openmetrics.http.saved import find_saved, saved_routes
 from openmetrics.http.shapes import event_json
 from openmetrics.ingest.document import parse_document
 from openmetrics.ingest.event import Event, key_of, to_json
@@ -45,6 +46,8 @@ from openmetrics.query.parse import parse_events, parse_field, parse_filter
 from openmetrics.query.ranges import Moment, parse_instant, parse_range, parse_timezone
 from openmetrics.query.times import format_time, parse_time
 from openmetrics.query.values import canonical_text, kind_of, numeric_value
+from openmetrics.saved import SavedKind, iter_segments
+from openmetrics.segments import list_references
 from openmetrics.server import Server
 from openmetrics.settings import Setting, Settings
 from openmetrics.store.base import Capability, Engine, Row, Store, StoredEvent, ValueRow
@@ -92,6 +95,7 @@ __all__ = [
     "Rejection",
     "Route",
     "Row",
+    "SavedKind",
     "Sent",
     "Server",
     "SessionSpan",
@@ -105,14 +109,17 @@ __all__ = [
     "ValuesQuery",
     "canonical_text",
     "event_json",
+    "find_saved",
     "format_time",
     "hookimpl",
     "incoming_of",
     "interval_start",
     "invalid_query",
     "iter_intervals",
+    "iter_segments",
     "key_of",
     "kind_of",
+    "list_references",
     "next_start",
     "numeric_value",
     "parse_document",
@@ -129,6 +136,7 @@ __all__ = [
     "read_limit",
     "read_query",
     "read_range",
+    "saved_routes",
     "send_json",
     "subtract_duration",
     "to_json",

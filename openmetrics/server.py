@@ -5,24 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from openmetrics.analysis import Analysis, Asking, Segment
 from openmetrics.clock import Clock
 from openmetrics.columns.cache import ColumnCache, Question
 from openmetrics.columns.view import ColumnView
-from openmetrics.errors import invalid_query
 from openmetrics.http.hosts import is_loopback
 from openmetrics.identity.table import IdentityTable
 from openmetrics.ingest.pipeline import Pipeline
 from openmetrics.ingest.road import Road
+from openmetrics.query.ranges import Moment
+from openmetrics.saved import SavedKind
+from openmetrics.schemas import Schemas
+from openmetrics.segments import read_segment
 from openmetrics.settings import Settings
 from openmetrics.store.base import Store
-
-
-def refuse_segment(id: str) -> Segment:
-    """Say that there is no such segment."""
-    raise invalid_query("", f"There is no segment {id[:60]!r}; save it first.")
 
 
 @dataclass(slots=True)
@@ -37,12 +36,23 @@ class Server:
     road: Road
     identity: IdentityTable
     columns: ColumnCache
+    schemas: Schemas
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
-    find_segment: Callable[[str], Segment] = refuse_segment
+    saved: dict[str, SavedKind] = field(default_factory=dict)
+    """The kinds of documents that can be saved, by name."""
+    find_segment: Callable[[str], Segment] = field(init=False)
     notes: list[str] = field(default_factory=list)
     """Sentences for the operator, shown by `/health/ready`."""
     closers: list[Callable[[], None]] = field(default_factory=list)
     """Called by `close`, before the store is closed."""
+
+    def __post_init__(self) -> None:
+        """Look segments up in the store."""
+        self.find_segment = lambda id: read_segment(self.store, id, self.moment())
+
+    def moment(self) -> Moment:
+        """Return when and in which time zone a question is asked now."""
+        return Moment(self.clock.now_ms(), str(self.settings.timezone))
 
     def deadline(self) -> float:
         """Return the `time.monotonic()` second at which a question asked now is given up."""
@@ -59,6 +69,7 @@ class Server:
     def asking(self) -> Asking:
         """Return the circumstances of a question asked now."""
         deadline = self.deadline()
+        find_segment = cache(self.find_segment)  # one question sees one version of each
 
         def read_store() -> Store:
             store = self.reading(deadline)
@@ -67,11 +78,12 @@ class Server:
 
         def open_view(start_ms: int | None, end_ms: int | None) -> ColumnView:
             self.reading(deadline)
-            return self.columns.view(start_ms, end_ms, Question(deadline, self.find_segment))
+            return self.columns.view(start_ms, end_ms, Question(deadline, find_segment))
 
-        timezone = str(self.settings.timezone)
-        now_ms = self.clock.now_ms()
-        return Asking(now_ms, deadline, timezone, self.identity, read_store, open_view, self.find_segment)
+        moment = self.moment()
+        return Asking(
+            moment.now_ms, deadline, moment.timezone, self.identity, read_store, open_view, find_segment
+        )
 
     @property
     def needs_keys(self) -> bool:

@@ -31,12 +31,6 @@ def routes(server: Server) -> tuple[Route, ...]:
     return (Route("/v1/erasures/{id}", Proofs(server), (_PROOF,), scope="admin"),)
 
 
-def check_admin(req: falcon.Request) -> None:
-    """Refuse who may read users but not erase them."""
-    if not req.context.caller.may("admin"):
-        raise OpenMetricsError("forbidden", "Erasing a user needs a key of scope admin.")
-
-
 def send_erasure(server: Server, resp: falcon.Response, user: User) -> None:
     """Erase a user and answer 202 with the state so far."""
     ids = (user.user_id, *user.merged)

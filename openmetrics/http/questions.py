@@ -95,6 +95,12 @@ def read_cursor(text: str | None, shape: tuple[type, ...]) -> Any:
     return content
 
 
+def check_admin(req: falcon.Request, what: str) -> None:
+    """Refuse who may read but not change: `what` names the change, as the beginning of a sentence."""
+    if not req.context.caller.may("admin"):
+        raise OpenMetricsError("forbidden", f"{what} needs a key of scope admin.")
+
+
 def send_json(resp: falcon.Response, content: Any) -> None:
     """Answer 200 with JSON."""
     resp.data = to_json(content)

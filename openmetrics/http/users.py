@@ -8,9 +8,9 @@ import falcon
 
 from openmetrics.errors import Fault, OpenMetricsError, invalid_query
 from openmetrics.http.bodies import BodyReader
-from openmetrics.http.erasures import ERASE, check_admin, send_erasure
+from openmetrics.http.erasures import ERASE, send_erasure
 from openmetrics.http.protocol import Operation, Route
-from openmetrics.http.questions import read_query, send_json
+from openmetrics.http.questions import check_admin, read_query, send_json
 from openmetrics.http.shapes import describe_activity, has_events
 from openmetrics.http.timelines import QUERY, read_timeline
 from openmetrics.http.userlist import LIST_QUERY, UserList
@@ -142,7 +142,7 @@ class Users(_Lookup):
 
     def on_delete(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:
         """Erase a user, with every id merged into it and the sessions that were nobody else's."""
-        check_admin(req)
+        check_admin(req, "Erasing a user")
         user_id = read_id(read_query(req, ("id",)), id)
         user, _ = self.find_user(user_id, self._server.deadline())
         send_erasure(self._server, resp, user)
