@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from openmetrics.errors import OpenMetricsError, invalid_query
 from openmetrics.identity.table import IdentityTable
 from openmetrics.query.model import Filter
+from openmetrics.query.parse import parse_filter
+from openmetrics.query.ranges import Moment
 from openmetrics.query.times import format_time
+from openmetrics.saved import iter_segments
 from openmetrics.schemas import Schemas
 from openmetrics.store.base import Store
 
@@ -142,6 +145,34 @@ def parse_params(analysis: Analysis, document: Any, asking: Asking, schemas: Sch
     return _guard(analysis, lambda: analysis.parse(document, asking))
 
 
+def check_question(analysis: Analysis, document: Any, asking: Asking, schemas: Schemas) -> None:
+    """Refuse what `run_analysis` refuses of a question, without answering it."""
+    document, sides = _take_sides(document)
+    for index, id in enumerate(sides or ()):
+        check_segment(asking, id, f"/compare_segments/{index}")
+    parse_params(analysis, document, asking, schemas)
+
+
+def check_segment(asking: Asking, id: str, pointer: str) -> None:
+    """Refuse a segment that is not there, pointing at its place. Raises OpenMetricsError `invalid-query`."""
+    try:
+        asking.segment(id)
+    except OpenMetricsError as error:
+        if error.code == "invalid-query":
+            raise invalid_query(pointer, error.detail) from error
+        raise
+
+
+def read_filter(document: Mapping[str, Any], pointer: str, asking: Asking) -> Filter | None:
+    """Return the member `filter` of a question, all of whose segments exist; None where there is none."""
+    if "filter" not in document:
+        return None
+    filter = parse_filter(document["filter"], pointer, Moment(asking.now_ms, asking.timezone))
+    for place, id in iter_segments(document["filter"], pointer):
+        check_segment(asking, id, place)
+    return filter
+
+
 def p_value(left: Proportion, right: Proportion) -> float | None:
     """Return how likely two proportions differ that much by chance; None below 30 units on a side.
 
@@ -177,7 +208,7 @@ def _compare(
     asking, schemas = around
     answers = []
     for index, id in enumerate(sides):
-        _check_segment(asking, id, f"/compare_segments/{index}")
+        check_segment(asking, id, f"/compare_segments/{index}")
         both = [{"segment": id}, *([document["filter"]] if document.get("filter") is not None else [])]
         filter = both[0] if len(both) == 1 else {"all": both}
         side = replace(asking, warnings=[])
@@ -189,15 +220,6 @@ def _compare(
             {"at": at, "p": p_value(shares[0][at], shares[1][at])} for at in shares[0] if at in shares[1]
         ]
     return {"sides": answers, "difference": difference}
-
-
-def _check_segment(asking: Asking, id: str, pointer: str) -> None:
-    try:
-        asking.segment(id)
-    except OpenMetricsError as error:
-        if error.code == "invalid-query":
-            raise invalid_query(pointer, error.detail) from error
-        raise
 
 
 def _guard(analysis: Analysis, work: Callable[[], Any]) -> Any:

@@ -1,6 +1,15 @@
 """The public names for plugins: import from here and from nowhere else in the server."""
 
-from openmetrics.analysis import Analysis, Asking, People, Proportion
+from openmetrics.analysis import (
+    Analysis,
+    Asking,
+    People,
+    Proportion,
+    check_question,
+    check_segment,
+    read_filter,
+    run_analysis,
+)
 from openmetrics.columns.slices import Codes, Plan, Slice
 from openmetrics.columns.view import ColumnView
 from openmetrics.errors import Fault, OpenMetricsError, invalid_query
@@ -108,6 +117,8 @@ __all__ = [
     "ValueRow",
     "ValuesQuery",
     "canonical_text",
+    "check_question",
+    "check_segment",
     "event_json",
     "find_saved",
     "format_time",
@@ -133,9 +144,11 @@ __all__ = [
     "parse_timezone",
     "problem_answer",
     "read_cursor",
+    "read_filter",
     "read_limit",
     "read_query",
     "read_range",
+    "run_analysis",
     "saved_routes",
     "send_json",
     "subtract_duration",

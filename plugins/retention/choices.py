@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,10 @@ from openmetrics.plugin import (
     Comparison,
     Field,
     Filter,
-    Moment,
-    OpenMetricsError,
     invalid_query,
     parse_events,
     parse_field,
-    parse_filter,
+    read_filter,
 )
 
 
@@ -50,38 +48,6 @@ def read_choice(document: Mapping[str, Any], name: str, asking: Asking) -> Choic
     choice = document.get(name, {})
     names = parse_events(choice.get("event"), f"/{name}/event")
     return Choice(names, read_filter(choice, f"/{name}/filter", asking))
-
-
-def read_filter(document: Mapping[str, Any], pointer: str, asking: Asking) -> Filter | None:
-    """Return the member `filter`, all of whose segments exist."""
-    if "filter" not in document:
-        return None
-    filter = parse_filter(document["filter"], pointer, Moment(asking.now_ms, asking.timezone))
-    for place, id in _iter_segments(document["filter"], pointer):
-        check_segment(id, place, asking)
-    return filter
-
-
-def check_segment(id: str, pointer: str, asking: Asking) -> None:
-    """Refuse a segment that is not there. Raises OpenMetricsError `invalid-query`."""
-    try:
-        asking.segment(id)
-    except OpenMetricsError as error:
-        if error.code != "invalid-query":
-            raise
-        raise invalid_query(pointer, error.detail) from error
-
-
-def _iter_segments(document: Any, pointer: str) -> Iterator[tuple[str, str]]:
-    """Yield the segments that a filter names, each with its place."""
-    if isinstance(document, list):
-        for number, part in enumerate(document):
-            yield from _iter_segments(part, f"{pointer}/{number}")
-    elif isinstance(document, Mapping):
-        for form in ("all", "any", "not", "did", "filter"):
-            yield from _iter_segments(document.get(form), f"{pointer}/{form}")
-        if "segment" in document:
-            yield f"{pointer}/segment", document["segment"]
 
 
 def read_unit(unit: str) -> str | Field:

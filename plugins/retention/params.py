@@ -15,6 +15,7 @@ from openmetrics.plugin import (
     Moment,
     OpenMetricsError,
     Plan,
+    check_segment,
     format_time,
     invalid_query,
     iter_intervals,
@@ -22,14 +23,9 @@ from openmetrics.plugin import (
     parse_field,
     parse_range,
     parse_timezone,
-)
-from openmetrics_plugins.retention.choices import (
-    check_segment,
-    join_filters,
-    read_choice,
     read_filter,
-    read_unit,
 )
+from openmetrics_plugins.retention.choices import join_filters, read_choice, read_unit
 from openmetrics_plugins.retention.model import Rules
 
 MAX_PERIODS = 365
@@ -148,7 +144,7 @@ def check_cells(count: int) -> None:
 def _parse_breakdown(breakdown: Any, asking: Asking) -> Field | str | None:
     if isinstance(breakdown, Mapping):
         id: str = breakdown["segment"]
-        check_segment(id, "/breakdown/segment", asking)
+        check_segment(asking, id, "/breakdown/segment")
         return id
     if breakdown is None:
         return None
