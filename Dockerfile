@@ -11,11 +11,13 @@ FROM python:3.13-slim
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --no-index --find-links /wheels 'openmetrics[fast]' \
     && useradd --system --uid 1000 --home-dir /data openmetrics \
-    && install --directory --owner openmetrics --group openmetrics /data
+    && install --directory --owner openmetrics --group openmetrics /data /var/cache/openmetrics
 ENV OPENMETRICS_HOST=0.0.0.0 \
     OPENMETRICS_DATA_DIR=/data \
+    NUMBA_CACHE_DIR=/var/cache/openmetrics \
     PYTHONUNBUFFERED=1
 USER openmetrics
+RUN python -m openmetrics.compiling
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080

@@ -119,6 +119,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--servers", default="gunicorn,granian")
     options = parser.parse_args()
+    subprocess.run([sys.executable, "-m", "openmetrics.compiling"], check=True)
     print(f"{os.cpu_count()} cores, {CONNECTIONS} connections, {options.seconds} s each")
     for server in options.servers.split(","):
         bare = measure(server, "benchmarks.bare:build_app", options.seconds)

@@ -105,9 +105,15 @@ def serve(context: click.Context, /, **given: Any) -> None:
 @_options(("data_dir", "store", "elasticsearch_url"))
 @click.pass_context
 def setup(context: click.Context, /, **given: Any) -> None:
-    """Create the store's tables or index templates. Harmless to repeat."""
+    """Create the store's tables or index templates, and compile the loops. Harmless to repeat."""
+    from openmetrics.compiling import compile_loops, is_compiled
+
+    manager = _load(context, given)[1]
     with _opened(context, given) as (_, store):
         click.echo(f"{store.name}: the schema is there")
+    if not is_compiled(manager):
+        compile_loops(manager)
+    click.echo("the loops of questions are compiled")
 
 
 @commands.command()

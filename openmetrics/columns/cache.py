@@ -101,6 +101,8 @@ class ColumnCache:
         self._begun = 0
         self._moment = Moment(0, ())
         self._keys: dict[tuple[int, ...], Any] = {}
+        self.is_compiled: Callable[[float], bool] = lambda deadline: True
+        """Wait until the loops are compiled, at most to a `time.monotonic()` second; say whether they are."""
         self._readers = ThreadPoolExecutor(READERS, READER_NAME)
         self._kernels = ThreadPoolExecutor(os.cpu_count() or 1, "columns-kernel")
 
@@ -110,6 +112,9 @@ class ColumnCache:
         Raises OpenMetricsError `preparing` where that takes longer than the deadline, and
         `query-too-large` where the range exceeds the budget.
         """
+        if not self.is_compiled(question.deadline):
+            detail = "The server compiles its loops, once after it was installed; ask again in half a minute."
+            raise OpenMetricsError("preparing", detail, retry_after_s=30, members={"progress": 0.0})
         begun = self._begun
         moment = self._read(lambda: self._observe(begun), question.deadline)
         return self._open((start_ms, end_ms), moment, question)
@@ -139,6 +144,8 @@ class ColumnCache:
 
     def _follow(self, pause_s: float) -> None:
         took_s = 0.0
+        while not self._stop.is_set() and not self.is_compiled(time.monotonic() + pause_s):
+            pass
         # PERF: at most a tenth of a core: warming that never rests halves the rate at which events come in.
         while not self._stop.wait(max(pause_s, 9 * took_s)):
             begun = time.monotonic()

@@ -154,7 +154,7 @@ def build_segment(
     offsets, order = group_rows(freeze(actors), len(keys))
     time, first_ms = _narrow(rows.time, origin_ms)
     seq, first_seq = _narrow(rows.seq, int(rows.seq.min()) if len(rows) else 0)
-    columns = (time, seq, rows.pair, rows.active)
+    columns: tuple[Any, ...] = (time, seq, rows.pair, rows.active)
     ordered = _order_columns(columns, order)
     # PERF: few runs did not come in order; to look for them here, takes 0.02 s for 10 million rows.
     unsorted = find_unsorted(offsets, ordered[0], ordered[1])

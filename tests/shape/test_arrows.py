@@ -60,6 +60,7 @@ WIRING: dict[str, str] = {
     "": "holds the version",
     "__main__": "starts the command line",
     "app": "the one place where the parts meet",
+    "compiling": "asks every analysis of a whole server once, so that its loops are compiled",
     "cli": "the command line starts and asks everything",
     "wsgi": "the factory that HTTP servers call",
     "server": "the context object: holds one of each part",
