@@ -43,7 +43,7 @@ def build_openapi(entries: Sequence[Route | Protocol], schemas: Schemas) -> dict
     paths: dict[str, Any] = {}
     used: set[str] = set()
     for entry in sorted(entries, key=lambda entry: entry.path):
-        item = paths.setdefault(entry.path, {})
+        item = paths.setdefault(re.sub(r":\w+}", "}", entry.path), {})
         for operation in entry.operations:
             item[operation.method.lower()] = _describe(entry, operation)
             if operation.body:

@@ -25,7 +25,7 @@ import openmetrics, openmetrics_plugins, openmetrics_schemas, openmetrics_config
 assert (resources.files("openmetrics_schemas") / "event.schema.json").is_file()
 assert (resources.files("openmetrics_config") / "openmetrics.example.toml").is_file()
 assert (resources.files("openmetrics_config.elasticsearch") / "events.json").is_file()
-assert (resources.files("openmetrics.web") / "templates" / "welcome.html").is_file()
+assert (resources.files("openmetrics.web") / "templates" / "shell.html").is_file()
 from openmetrics.testing.client import running
 with running(store="duckdb") as application:
     assert application.client.simulate_get("/").status_code == 200

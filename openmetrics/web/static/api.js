@@ -1,0 +1,83 @@
+// Speak to the server: JSON in and out, refusals as `Problem`, waiting where an answer is being prepared.
+
+export const config = JSON.parse(document.querySelector("meta[name=openmetrics]").content);
+const KEY = "openmetrics-key";
+
+/** A refusal, in the server's words: `code`, `detail`, `errors` with pointers, and other members in `body`. */
+export class Problem extends Error {
+  constructor(status, body, retryAfterS = null) {
+    super(body.detail ?? "The server cannot be reached.");
+    Object.assign(this, { status, body, code: body.code ?? "unreachable", errors: body.errors ?? [], retryAfterS });
+  }
+}
+
+/** Remember the key that requests carry; it never stands in an address. */
+export function saveKey(key) {
+  if (key) localStorage.setItem(KEY, key);
+  else localStorage.removeItem(KEY);
+}
+
+export const hasKey = () => Boolean(localStorage.getItem(KEY));
+
+/** Send a request and return the response. Throws Problem. */
+export async function send(path, { method, body, signal, headers } = {}) {
+  const sent = { Accept: "application/json", ...headers };
+  if (hasKey()) sent.Authorization = `Bearer ${localStorage.getItem(KEY)}`;
+  if (body !== undefined) sent["Content-Type"] = "application/json";
+  let response;
+  try {
+    const content = body === undefined ? undefined : JSON.stringify(body);
+    response = await fetch(path, { method: method ?? (content ? "POST" : "GET"), body: content, signal, headers: sent });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, { detail: "The server cannot be reached. It may be restarting; try again in a moment." });
+  }
+  if (response.ok) return response;
+  const problem = new Problem(response.status, await response.json().catch(() => ({})), response.headers.get("Retry-After"));
+  if (problem.code === "unauthenticated") dispatchEvent(new CustomEvent("needs-key", { detail: problem.message }));
+  throw problem;
+}
+
+/** Send a request and return the JSON of its answer, null where there is none. Throws Problem. */
+export async function load(path, options) {
+  const response = await send(path, options);
+  return response.status === 204 ? null : response.json();
+}
+
+const sleep = (ms, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("no longer needed", "AbortError"));
+    });
+  });
+
+/** Ask an analysis; while the server prepares, tell `onProgress` (0 to 1) and ask again. Throws Problem. */
+export async function ask(name, question, { signal, onProgress } = {}) {
+  for (;;) {
+    try {
+      return await load(`/v1/analyses/${encodeURIComponent(name)}`, { body: question, signal });
+    } catch (error) {
+      if (error.code !== "preparing") throw error;
+      onProgress?.(error.body.progress ?? 0);
+      await sleep(Math.min(Number(error.retryAfterS) || 1, 5) * 1000, signal);
+    }
+  }
+}
+
+/** Say how far the columns are that questions about behaviour stand on: 0 to 1. */
+export async function loadProgress(signal) {
+  const { months } = await load("/v1/columns", { signal });
+  const busy = months.filter((month) => month.state === "preparing");
+  return busy.length ? busy.reduce((sum, month) => sum + month.progress, 0) / busy.length : 1;
+}
+
+/** Give the browser a file to save. */
+export function saveFile(name, content, kind = "text/csv") {
+  const anchor = document.createElement("a");
+  anchor.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type: kind }));
+  anchor.download = name;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
+}
