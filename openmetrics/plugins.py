@@ -28,6 +28,7 @@ BUILT_IN: tuple[str, ...] = (
     "openmetrics_plugins.bot_filter",
     "openmetrics_plugins.retention",
     "openmetrics_plugins.metrics",
+    "openmetrics_plugins.funnel",
 )
 CORE = frozenset(("engines",))
 """Built-in parts that cannot be disabled: without an engine there is no server."""
