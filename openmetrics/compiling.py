@@ -53,6 +53,7 @@ VARIANTS: Mapping[str, Any] = {
     },
     "breakdown": "props.list",
     "unit": "props.list",
+    "steps": [{"event": "A"}, {"event": ["A", "B"]}, {"event": "B"}, {"event": "C"}],
 }
 """Members that questions have in common, each with what needs loops of its own."""
 
