@@ -51,6 +51,7 @@ from openmetrics.query.model import (
     SessionSpans,
     ValuesQuery,
 )
+from openmetrics.query.nobody import asks_actor, is_nobody_in, resolve_nobody
 from openmetrics.query.parse import parse_events, parse_field, parse_filter
 from openmetrics.query.ranges import Moment, parse_instant, parse_range, parse_timezone
 from openmetrics.query.times import format_time, parse_time
@@ -116,6 +117,7 @@ __all__ = [
     "StoredEvent",
     "ValueRow",
     "ValuesQuery",
+    "asks_actor",
     "canonical_text",
     "check_question",
     "check_segment",
@@ -126,6 +128,7 @@ __all__ = [
     "incoming_of",
     "interval_start",
     "invalid_query",
+    "is_nobody_in",
     "iter_intervals",
     "iter_segments",
     "key_of",
@@ -148,6 +151,7 @@ __all__ = [
     "read_limit",
     "read_query",
     "read_range",
+    "resolve_nobody",
     "run_analysis",
     "saved_routes",
     "send_json",
