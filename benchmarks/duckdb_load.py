@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from openmetrics.ingest.event import Event, event_line
+from openmetrics.ingest.event import Event
+from openmetrics.ingest.line import event_line
 from openmetrics.settings import load_settings
 from openmetrics.store.base import Store
 from openmetrics.store.duckdb import open_duckdb

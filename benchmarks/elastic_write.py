@@ -19,7 +19,8 @@ import uuid
 import orjson
 from elasticsearch import Elasticsearch
 
-from openmetrics.ingest.event import Event, event_line, period_of
+from openmetrics.ingest.event import Event, period_of
+from openmetrics.ingest.line import event_line
 from openmetrics.settings import load_settings
 from openmetrics.store.elastic import ENGINE
 from openmetrics.testing.elasticsearch import remove_project, start_elasticsearch

@@ -25,7 +25,8 @@ from elasticsearch import Elasticsearch
 from benchmarks.elastic_write import make_actions
 from benchmarks.ingest import make_event
 from benchmarks.load import post, run_load
-from openmetrics.ingest.event import event_line, period_of
+from openmetrics.ingest.event import period_of
+from openmetrics.ingest.line import event_line
 from openmetrics.ingest.normalise import normalise
 from openmetrics.ingest.receipt import Origin
 from openmetrics.settings import load_settings

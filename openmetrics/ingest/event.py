@@ -1,5 +1,7 @@
 """The shape of a fact on its way to the store: one JSON line, the same for every engine.
 
+`openmetrics.ingest.line` writes those of events.
+
 Every line begins with `kind`, `id` and `time` (Unix ms), so that an engine can form its own action by
 slicing. A line of kind `event` then holds, in this order:
 
@@ -29,7 +31,7 @@ other`), `tombstone` (`received number user_ids session_ids`).
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -38,17 +40,7 @@ from typing import Any, Literal
 
 import orjson
 
-from openmetrics.query.values import (
-    MAX_TEXT,
-    canonical_text,
-    is_indexable_name,
-    kind_of,
-    number_text,
-    numeric_value,
-)
-
 OLD_PERIOD = "old"
-MAX_EXACT = 2**53
 OLD_BEFORE_MS = 946_684_800_000  # 2000-01-01
 Operation = Literal["set", "set_once", "add", "append", "union", "unset"]
 OPERATIONS: tuple[Operation, ...] = ("set", "set_once", "add", "append", "union", "unset")
@@ -107,163 +99,13 @@ def to_json(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def iter_paths(value: dict[str, Any], prefix: str = "") -> Any:
+def iter_paths(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield (dotted path, value) of every member of nested objects, parents before children."""
     for name, member in value.items():
         path = f"{prefix}{name}"
         yield path, member
         if isinstance(member, dict):
             yield from iter_paths(member, f"{path}.")
-
-
-def _texts(value: Any) -> list[str]:
-    if type(value) is int:
-        return [str(value)]
-    if type(value) is float:
-        return [number_text(value)]
-    elements = value if isinstance(value, list) else (value,)
-    texts = [canonical_text(element) for element in elements]
-    return [text for text in texts if text is not None and len(text) <= MAX_TEXT]
-
-
-def _numbers(value: Any) -> list[float]:
-    if type(value) is float or (type(value) is int and -MAX_EXACT < value < MAX_EXACT):
-        return [value]
-    elements = value if isinstance(value, list) else (value,)
-    numbers = [numeric_value(element) for element in elements]
-    return [number for number in numbers if number is not None]
-
-
-def _raw_of(event: Event) -> dict[str, Any]:
-    raw: dict[str, Any] = {"value": event.value}
-    if event.properties:
-        raw["properties"] = event.properties
-    if event.fields:
-        raw["fields"] = event.fields
-    if event.has_data:
-        raw["data"] = event.data
-    if event.context:
-        raw["context"] = event.context
-    if event.client_time is not None:
-        raw["client_time"] = event.client_time
-    return raw
-
-
-def event_line(event: Event, new: Sequence[str] = (), refused: Container[str] = frozenset()) -> bytes:
-    """Serialise an event as a newline-terminated spool line; names in `refused` are not indexed."""
-    line: dict[str, Any] = {
-        "kind": "event",
-        "id": event.event_id,
-        "time": event.time_ms,
-        "received": event.received_ms,
-    }
-    if event.also:
-        line["also"] = event.also
-    if new:
-        line["new"] = new
-    line["name"] = event.name
-    if event.user_id is not None:
-        line["user_id"] = event.user_id
-        line["user_key"] = key_of("u", event.user_id)
-    if event.session_id is not None:
-        line["session_id"] = event.session_id
-        line["session_key"] = key_of("s", event.session_id)
-    if event.source is not None:
-        line["source"] = event.source
-    value = event.value
-    line["value"] = _texts(value)
-    line["value_num"] = _numbers(value)
-    line["active"] = event.active
-    has, kinds = _index_properties(line, event.properties, refused) if event.properties else ([], [])
-    if type(value) is not int and type(value) is not float:
-        kinds = [*kinds, f"\x01{kind_of(value)}"]
-    if event.fields or event.context:
-        has = list(has)
-        line["fields"] = _index_paths("fields", event.fields, has)
-        line["context"] = _index_paths("context", event.context, has)
-    if has:
-        line["has"] = has
-    if kinds:
-        line["kinds"] = kinds
-    line["raw"] = to_json(_raw_of(event)).decode()
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _index_properties(
-    line: dict[str, Any], properties: dict[str, Any], refused: Container[str]
-) -> tuple[list[str], list[str]]:
-    """Add `props` and `num` to a line; return `has` and `kinds`, which must not be changed."""
-    types = tuple(map(type, properties.values()))
-    shape = (tuple(properties), types)
-    has_kinds = _SHAPES.get(shape)
-    if has_kinds is None or refused:
-        properties, has_kinds = _learn_shape(properties, shape, refused)
-        types = tuple(map(type, properties.values()))
-    props: dict[str, list[str]] = {}
-    num: dict[str, list[float]] = {}
-    for (name, value), kind in zip(properties.items(), types, strict=True):
-        if kind is str:
-            if len(value) <= MAX_TEXT:
-                props[name] = [value]
-                if value[:1] in _NUMBER_STARTS and (number := numeric_value(value)) is not None:
-                    num[name] = [number]
-        elif kind is int:
-            props[name] = [str(value)]
-            if -MAX_EXACT < value < MAX_EXACT:
-                num[name] = [value]
-            elif numbers := _numbers(value):
-                num[name] = numbers
-        elif kind is float:
-            props[name] = [number_text(value)]
-            num[name] = [value]
-        elif kind is bool:
-            props[name] = _TRUE if value else _FALSE
-        else:
-            if texts := _texts(value):
-                props[name] = texts
-            if numbers := _numbers(value):
-                num[name] = numbers
-    if props:
-        line["props"] = props
-    if num:
-        line["num"] = num
-    return has_kinds
-
-
-_TRUE, _FALSE = ["true"], ["false"]
-_NUMBER_STARTS = frozenset("-0123456789")
-_Shape = tuple[tuple[str, ...], tuple[type, ...]]
-_SHAPES: dict[_Shape, tuple[list[str], list[str]]] = {}
-"""PERF: names and Python types of properties to `has` and `kinds`, for shapes all of whose names are indexed.
-
-Most events of an application share a few shapes: a look-up instead of two lists built saves 4 µs an event.
-"""
-
-
-def _learn_shape(
-    properties: dict[str, Any], shape: _Shape, refused: Container[str]
-) -> tuple[dict[str, Any], tuple[list[str], list[str]]]:
-    """Return the properties that are indexed, and their `has` and `kinds`; remember them where all are."""
-    kept = {
-        name: value for name, value in properties.items() if is_indexable_name(name) and name not in refused
-    }
-    has_kinds = (list(kept), [f"{name}\x01{kind_of(value)}" for name, value in kept.items()])
-    if len(kept) == len(properties) and len(properties) <= 100:
-        if len(_SHAPES) > 5_000:
-            _SHAPES.clear()
-        _SHAPES[shape] = has_kinds
-    return kept, has_kinds
-
-
-def _index_paths(member: str, values: dict[str, Any], has: list[str]) -> dict[str, list[str]]:
-    index: dict[str, list[str]] = {}
-    for path, value in iter_paths(values):
-        if not is_indexable_name(path):
-            continue
-        has.append(f"{member}\x01{path}")
-        if texts := [text for text in _texts(value) if "\0" not in text]:
-            index.setdefault(path, []).extend(texts)
-    return index
 
 
 def link_line(

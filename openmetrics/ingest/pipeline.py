@@ -15,15 +15,8 @@ from typing import Any, Literal, Protocol
 
 from openmetrics.clock import Clock
 from openmetrics.errors import Fault
-from openmetrics.ingest.event import (
-    OPERATIONS,
-    Event,
-    ProfileOperation,
-    event_line,
-    link_line,
-    operation_line,
-    to_json,
-)
+from openmetrics.ingest.event import OPERATIONS, Event, ProfileOperation, link_line, operation_line, to_json
+from openmetrics.ingest.line import event_line
 from openmetrics.ingest.normalise import RejectionError, advise_names, normalise, read_time, text_id
 from openmetrics.ingest.placeholders import RefusedIds, advise_refused, describe_refusal
 from openmetrics.ingest.receipt import (

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from openmetrics.ingest.event import Event, event_line
+from openmetrics.ingest.event import Event
+from openmetrics.ingest.line import event_line
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

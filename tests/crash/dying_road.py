@@ -17,9 +17,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from openmetrics.ingest.event import Event, event_line
+from openmetrics.ingest.event import Event
 from openmetrics.ingest.folder import SpoolFile
 from openmetrics.ingest.journal import Journal
+from openmetrics.ingest.line import event_line
 from openmetrics.ingest.names import Names
 from openmetrics.ingest.pump import Pump
 from openmetrics.ingest.spool import Disk, Spool

@@ -13,8 +13,9 @@ import pytest
 
 from openmetrics.http.keys import create_key
 from openmetrics.ingest.dead_letters import DeadLetter, read_letters, write_letters
-from openmetrics.ingest.event import Event, event_line
+from openmetrics.ingest.event import Event
 from openmetrics.ingest.journal import iter_journal
+from openmetrics.ingest.line import event_line
 from openmetrics.testing.client import Running, running
 
 

@@ -23,12 +23,12 @@ from openmetrics.identity.table import IdentityTable
 from openmetrics.ingest.event import (
     Event,
     ProfileOperation,
-    event_line,
     link_line,
     merge_line,
     operation_line,
     tombstone_line,
 )
+from openmetrics.ingest.line import event_line
 from openmetrics.query.match import matches
 from openmetrics.query.model import (
     All,

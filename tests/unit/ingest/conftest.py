@@ -89,7 +89,8 @@ def settings(make_settings: Make) -> Settings:
 @pytest.fixture
 def line() -> Callable[..., bytes]:
     """Return a function that makes the spool line of an event."""
-    from openmetrics.ingest.event import Event, event_line
+    from openmetrics.ingest.event import Event
+    from openmetrics.ingest.line import event_line
 
     def make(id: Any, new: list[str] | None = None, **properties: Any) -> bytes:
         event = Event(str(id), 1_700_000_000_000, 1_700_000_000_000, "open", "u", properties=properties)

@@ -13,7 +13,8 @@ from openmetrics.ingest.cleaning import Marks, clean_files
 from openmetrics.ingest.delivery import Door
 from openmetrics.ingest.eraser import read_folder_id
 from openmetrics.ingest.erasures import NOTHING, Erasure, Erasures
-from openmetrics.ingest.event import Event, event_line, link_line, merge_line, tombstone_line
+from openmetrics.ingest.event import Event, link_line, merge_line, tombstone_line
+from openmetrics.ingest.line import event_line
 from openmetrics.ingest.names import Names
 from openmetrics.ingest.pipeline import SeenLinks
 from openmetrics.ingest.spool import Spool

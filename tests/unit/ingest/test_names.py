@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from openmetrics.ingest.event import Event, event_line
+from openmetrics.ingest.event import Event
+from openmetrics.ingest.line import event_line
 from openmetrics.ingest.names import Names
 from openmetrics.store.base import ControlDocument, StoreUnavailableError
 

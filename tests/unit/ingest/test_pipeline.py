@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from openmetrics.ingest.event import Event, event_line
+from openmetrics.ingest.event import Event
+from openmetrics.ingest.line import event_line
 from openmetrics.ingest.pipeline import Pipeline, Processor
 from openmetrics.ingest.receipt import Drop, Identify, Origin, Refused
 from openmetrics.schemas import load_schemas
