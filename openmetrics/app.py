@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import falcon
@@ -71,7 +72,9 @@ def create_app(
     schemas = load_schemas(plugins.collect(manager, "register_schemas", str))
     telemetry = Telemetry(settings.data_path / "figures" if settings.workers > 1 else None)
     server = _build_server(settings, store, manager, schemas, clock or SystemClock())
+    server.columns.follow()
     try:
+        _collect_parts(server)
         entries = _list_entries(server, schemas, telemetry)
         app = _build_app(entries, server, telemetry)
     except BaseException:
@@ -89,19 +92,42 @@ def _build_server(settings: Settings, store: Store, manager: Any, schemas: Schem
     road = Road(settings, store)
     pipeline = Pipeline(schemas, road.spool, road.names, clock, int(settings.event_bytes))
     pipeline.refused_ids = RefusedIds(settings.refused_user_ids)
-    road.erasures.on_new = lambda erasure: pipeline.seen.forget(erasure.user_ids)
+    road.erasures.listeners.append(lambda erasure: pipeline.seen.forget(erasure.user_ids))
     identity = IdentityTable(store)
     columns = open_cache(settings, store, identity)
-    columns.follow()
     return Server(settings, store, clock, manager, pipeline, road, identity, columns, schemas)
 
 
-def _list_entries(server: Server, schemas: Schemas, telemetry: Telemetry) -> list[Route | Protocol]:
-    """Ask the plugins for their parts, and return everything that has a path."""
+@contextmanager
+def open_server(settings: Settings, manager: Any, clock: Clock | None = None) -> Iterator[Server]:
+    """Open the store and all parts but the HTTP ones: for commands that run beside no server."""
+    schemas = load_schemas(plugins.collect(manager, "register_schemas", str))
+    store = open_store(settings, manager)
+    try:
+        server = _build_server(settings, store, manager, schemas, clock or SystemClock())
+    except BaseException:
+        store.close()
+        raise
+    try:
+        _collect_parts(server)
+        yield server
+    finally:
+        server.close()
+
+
+def _collect_parts(server: Server) -> None:
+    """Ask the plugins for what has no path."""
     processors: tuple[Processor, ...] = plugins.collect(
         server.plugins, "register_processors", lambda row: row.name, server=server
     )
     server.pipeline.processors = tuple(sorted(processors, key=lambda row: (row.stage, row.name)))
+    server.importers = plugins.collect(
+        server.plugins, "register_importers", lambda row: row.name, server=server
+    )
+
+
+def _list_entries(server: Server, schemas: Schemas, telemetry: Telemetry) -> list[Route | Protocol]:
+    """Ask the plugins for their analyses, and return everything that has a path."""
     found: tuple[Analysis, ...] = plugins.collect(
         server.plugins, "register_analyses", lambda row: row.name, server=server
     )

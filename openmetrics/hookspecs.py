@@ -15,8 +15,11 @@ import pluggy
 from openmetrics.settings import Setting, Settings
 
 if TYPE_CHECKING:
+    import click
+
     from openmetrics.analysis import Analysis
     from openmetrics.http.protocol import Protocol, Route
+    from openmetrics.ingest.importer import Importer
     from openmetrics.ingest.pipeline import Processor
     from openmetrics.server import Server
     from openmetrics.store.base import Engine
@@ -56,5 +59,15 @@ def register_analyses(server: Server) -> Sequence[Analysis]:  # type: ignore[emp
 
 
 @hookspec
+def register_importers(server: Server) -> Sequence[Importer]:  # type: ignore[empty-body]
+    """Collect: add formats of files that `openmetrics import` and `POST /v1/import` take."""
+
+
+@hookspec
 def register_routes(server: Server) -> Sequence[Route]:  # type: ignore[empty-body]
     """Collect: add resources at any path; a collision stops the start and names both."""
+
+
+@hookspec
+def register_commands(cli: click.Group) -> None:
+    """Start: add commands to the command line. No server runs then."""

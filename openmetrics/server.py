@@ -14,6 +14,8 @@ from openmetrics.columns.cache import ColumnCache, Question
 from openmetrics.columns.view import ColumnView
 from openmetrics.http.hosts import is_loopback
 from openmetrics.identity.table import IdentityTable
+from openmetrics.ingest.importer import Importer
+from openmetrics.ingest.lane import ImportLane
 from openmetrics.ingest.pipeline import Pipeline
 from openmetrics.ingest.road import Road
 from openmetrics.query.ranges import Moment
@@ -38,11 +40,13 @@ class Server:
     columns: ColumnCache
     schemas: Schemas
     analyses: Mapping[str, Analysis] = field(default_factory=dict)
+    importers: tuple[Importer, ...] = ()
     saved: dict[str, SavedKind] = field(default_factory=dict)
     """The kinds of documents that can be saved, by name."""
     find_segment: Callable[[str], Segment] = field(init=False)
     notes: list[str] = field(default_factory=list)
     """Sentences for the operator, shown by `/health/ready`."""
+    _lane: ImportLane | None = None
     closers: list[Callable[[], None]] = field(default_factory=list)
     """Called by `close`, before the store is closed."""
 
@@ -84,6 +88,13 @@ class Server:
         return Asking(
             moment.now_ms, deadline, moment.timezone, self.identity, read_store, open_view, find_segment
         )
+
+    def lane(self) -> ImportLane:
+        """Return the way of imports, made when it is first asked for. For one thread at a time."""
+        if self._lane is None:
+            self._lane = ImportLane(self.settings, self.pipeline, self.road)
+            self.closers.append(self._lane.close)
+        return self._lane
 
     @property
     def needs_keys(self) -> bool:

@@ -16,8 +16,7 @@ from typing import Any
 
 import orjson
 
-from openmetrics.ingest.event import link_line
-from openmetrics.ingest.pipeline import link_id
+from openmetrics.ingest.event import link_id, link_line
 from openmetrics.store.base import Capability, ControlDocument, Store, VersionConflictError
 
 KIND = "erasure"
@@ -127,7 +126,7 @@ class Erasures:
         self.coverage = NOTHING
         self.stripped = 0
         """Grows when a line was kept out of the store, which may stand in files yet."""
-        self.on_new: Callable[[Erasure], None] = lambda erasure: None
+        self.listeners: list[Callable[[Erasure], None]] = []
 
     def sync(self) -> tuple[Erasure, ...]:
         """Return all erasures there are. Raises StoreUnavailableError.
@@ -180,7 +179,8 @@ class Erasures:
         self.coverage = self.coverage.joined(erasures)
         self.known = (*self.known, *erasures)
         for erasure in erasures:
-            self.on_new(erasure)
+            for listen in self.listeners:
+                listen(erasure)
 
 
 def _oldest(lines: bytes) -> int:

@@ -108,6 +108,12 @@ def iter_paths(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield from iter_paths(member, f"{path}.")
 
 
+def link_id(session_id: str, user_id: str, time_ms: int, is_explicit: bool) -> str:
+    """Return the identity of a link: a hash of all that it says."""
+    text = f"{session_id}\0{user_id}\0{time_ms}\0{is_explicit}"
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def link_line(
     id: str, user_id: str, session_id: str, time_ms: int, received_ms: int, explicit: bool
 ) -> bytes:

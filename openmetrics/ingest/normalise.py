@@ -45,7 +45,11 @@ def normalise(body: Mapping[str, Any], origin: Origin, new_id: str) -> Event:
         if origin.sent_at_ms is not None and abs(received_ms - origin.sent_at_ms) > MAX_SKEW_MS:
             time_ms, is_ours = time_ms + received_ms - origin.sent_at_ms, True
         if time_ms > received_ms + DAY_MS:
+            if origin.is_import:
+                raise RejectionError(FUTURE, "/time")
             time_ms, is_ours, client_time = received_ms, True, sent_time
+    elif origin.is_import:
+        raise RejectionError("an imported event needs its time", "/time")
     event = Event(
         sent_id or new_id, time_ms, received_ms, body["name"], user_id, session_id, get("properties") or {},
         get("fields") or {}, body.get("value", 1), get("data"), "data" in body, get("context") or {},
@@ -112,5 +116,6 @@ def _check_depth(event: Event, depth: int) -> None:
         raise RejectionError(TOO_DEEP, "/data")
 
 
+FUTURE = "lies more than a day in the future; mend the time"
 _CONTAINERS = frozenset((dict, list))
 TOO_DEEP = f"JSON may nest {MAX_DEPTH} levels deep"

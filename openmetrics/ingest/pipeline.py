@@ -6,16 +6,23 @@ with it.
 
 from __future__ import annotations
 
-import threading
+import copy
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, Literal, Protocol
 
 from openmetrics.clock import Clock
 from openmetrics.errors import Fault
-from openmetrics.ingest.event import OPERATIONS, Event, ProfileOperation, link_line, operation_line, to_json
+from openmetrics.ingest.event import (
+    OPERATIONS,
+    Event,
+    ProfileOperation,
+    link_id,
+    link_line,
+    operation_line,
+    to_json,
+)
 from openmetrics.ingest.line import event_line
 from openmetrics.ingest.normalise import RejectionError, advise_names, normalise, read_time, text_id
 from openmetrics.ingest.placeholders import RefusedIds, advise_refused, describe_refusal
@@ -29,7 +36,10 @@ from openmetrics.ingest.receipt import (
     Receipt,
     Refused,
     Rejection,
+    Restored,
 )
+from openmetrics.ingest.restore import restore_event, restore_fact
+from openmetrics.ingest.seen import SeenLinks
 from openmetrics.query.values import is_indexable_name
 from openmetrics.schemas import Schemas
 
@@ -46,6 +56,16 @@ class Processor:
     run: Callable[[Event, Origin], Event | Drop]
 
 
+RECORDS = {
+    "event": "event", "link": "link", "operation": "operation", "merge": "merge", "unmerge": "merge",
+}  # fmt: skip
+"""The kinds of exported facts, with the schema of each."""
+
+
+EXPORT_BYTES = 4_096
+"""What an export adds to an event, at most, so that the largest one can be imported again."""
+
+
 class Appender(Protocol):
     """Where accepted lines go: returns when they survive a crash (see `openmetrics.ingest.spool`)."""
 
@@ -58,36 +78,6 @@ class NameRegistry(Protocol):
 
     known: set[str]
     refused: set[str]
-
-
-class SeenLinks:
-    """Remember, for pairs of session and user, the earliest event time that the spool holds.
-
-    Bounded: beyond `limit` pairs it forgets all and links are written again, which changes nothing.
-    """
-
-    def __init__(self, limit: int = 100_000) -> None:
-        self._seen: dict[tuple[str, str], int] = {}
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._erased: frozenset[str] = frozenset()
-
-    def is_new(self, session_id: str, user_id: str, time_ms: int) -> bool:
-        """Say whether no event of the pair at this time or earlier is remembered."""
-        seen = self._seen.get((session_id, user_id))
-        return seen is None or time_ms < seen or user_id in self._erased
-
-    def forget(self, user_ids: Iterable[str]) -> None:
-        """Never rely again on having seen a link of these users: theirs are erased."""
-        self._erased |= frozenset(user_ids)
-
-    def remember(self, pairs: dict[tuple[str, str], int]) -> None:
-        """Note pairs whose links the spool has."""
-        with self._lock:
-            if len(self._seen) > self._limit:
-                self._seen.clear()
-            for pair, time_ms in pairs.items():
-                self._seen[pair] = min(time_ms, self._seen.get(pair, time_ms))
 
 
 @dataclass(slots=True)
@@ -108,6 +98,7 @@ class Pipeline:
     ) -> None:
         self._event_schema = schemas["event"]
         self._identify_schema = schemas["identify"]
+        self._record_schemas = {kind: schemas[f"export_{name}"] for kind, name in RECORDS.items()}
         self._spool = spool
         self._names = names
         self._clock = clock
@@ -123,6 +114,31 @@ class Pipeline:
 
         Raises OpenMetricsError `buffer-full`: then nothing of the batch was accepted.
         """
+        batch = self._gather(drafts, origin)
+        if batch.lines:
+            self._spool.append(b"".join(batch.lines))
+            self.seen.remember(batch.links)
+        self.counts["accepted"] += batch.receipt.accepted
+        for rejection in batch.receipt.rejected:
+            self.counts[f"rejected:{rejection.code}"] += 1
+        return batch.receipt
+
+    def check(self, drafts: Drafts, origin: Origin) -> Receipt:
+        """Return the receipt that `accept` would give now, and keep nothing."""
+        return self._gather(drafts, origin).receipt
+
+    def beside(self, spool: Appender) -> Pipeline:
+        """Return a pipeline with the same rules and figures that appends to another spool."""
+        other = copy.copy(self)
+        other._spool = spool
+        other.seen = SeenLinks()
+        return other
+
+    def append(self, lines: bytes) -> None:
+        """Write ready fact lines (merges, undoing them, ...) durably."""
+        self._spool.append(lines)
+
+    def _gather(self, drafts: Drafts, origin: Origin) -> _Batch:
         batch = _Batch(origin, Receipt(events=[None] * len(drafts)), [], {})
         new_ids = self._clock.new_event_ids(len(drafts))
         for index, draft in enumerate(drafts):
@@ -133,17 +149,7 @@ class Pipeline:
             except RejectionError as error:
                 del batch.lines[before:]
                 batch.receipt.rejected.append(Rejection(index, error.code, error.detail, error.pointer))
-        if batch.lines:
-            self._spool.append(b"".join(batch.lines))
-            self.seen.remember(batch.links)
-        self.counts["accepted"] += batch.receipt.accepted
-        for rejection in batch.receipt.rejected:
-            self.counts[f"rejected:{rejection.code}"] += 1
-        return batch.receipt
-
-    def append(self, lines: bytes) -> None:
-        """Write ready fact lines (merges, undoing them, ...) durably."""
-        self._spool.append(lines)
+        return batch
 
     def _take(self, index: int, draft: Draft, new_id: str, batch: _Batch) -> None:
         if isinstance(draft, Identify):
@@ -151,19 +157,45 @@ class Pipeline:
             return
         if isinstance(draft, Refused):
             raise RejectionError(draft.detail, draft.pointer, draft.code)
+        if isinstance(draft, Restored):
+            self._restore(index, draft.body, batch)
+            return
         if not self._event_schema.is_valid(draft):
             raise _rejection(self._event_schema.explain(draft))
         event = normalise(draft, batch.origin, new_id)
-        advice: list[Advice] = []
-        if event.user_id is not None and event.user_id in self.refused_ids:
-            advice.append(advise_refused(event.user_id))
-            event.user_id = None
-            self.counts["refused:user-id"] += 1
+        advice = self._refuse_user(event)
         if self.processors:
             processed = self._process(event, batch.origin)
             if processed is None:
                 return
             event = processed
+        self._keep(index, draft, event, advice, batch)
+
+    def _restore(self, index: int, record: Mapping[str, Any], batch: _Batch) -> None:
+        schema = self._record_schemas.get(record.get("kind", "event"))
+        if schema is None:
+            raise RejectionError(f"takes one of {', '.join(RECORDS)}", "/kind")
+        if not schema.is_valid(record):
+            raise _rejection(schema.explain(record))
+        if record.get("kind", "event") != "event":
+            batch.lines.append(restore_fact(record, batch.origin.received_ms))
+            return
+        event = restore_event(record, batch.origin.received_ms)
+        self._keep(index, record, event, self._refuse_user(event), batch)
+
+    def _refuse_user(self, event: Event) -> list[Advice]:
+        """Take a user id off an event that is no person's."""
+        if event.user_id is None or event.user_id not in self.refused_ids:
+            return []
+        advice = [advise_refused(event.user_id)]
+        event.user_id = None
+        self.counts["refused:user-id"] += 1
+        return advice
+
+    def _keep(
+        self, index: int, draft: Mapping[str, Any], event: Event, advice: list[Advice], batch: _Batch
+    ) -> None:
+        """Write an event's line, and its link where it names both ids."""
         new: list[str] = []
         names = self._names
         if not names.known.issuperset(event.properties):
@@ -171,9 +203,7 @@ class Pipeline:
             fresh = event.properties.keys() - names.known - names.refused
             new = sorted(name for name in fresh if is_indexable_name(name))
         line = event_line(event, new, names.refused)
-        if len(line) > self._event_bytes and len(to_json(draft)) > self._event_bytes:
-            detail = f"an event has at most {self._event_bytes} bytes; send less data with it"
-            raise RejectionError(detail, code="payload-too-large")
+        self._check_size(line, draft)
         batch.lines.append(line)
         batch.receipt.events[index] = event
         if event.user_id is not None and event.session_id is not None:
@@ -181,6 +211,12 @@ class Pipeline:
         batch.receipt.warnings.extend(
             Advice(row.code, row.detail, f"/{index}{row.pointer}") for row in advice
         )
+
+    def _check_size(self, line: bytes, draft: Mapping[str, Any]) -> None:
+        limit = self._event_bytes + (EXPORT_BYTES if "received" in draft else 0)
+        if len(line) > limit and len(to_json(draft)) > limit:
+            detail = f"an event has at most {self._event_bytes} bytes; send less data with it"
+            raise RejectionError(detail, code="payload-too-large")
 
     def _process(self, event: Event, origin: Origin) -> Event | None:
         for processor in self.processors:
@@ -222,6 +258,8 @@ class Pipeline:
         time_ms = origin.received_ms
         if body.get("time") is not None:
             time_ms = min(read_time(body["time"], "/time"), origin.received_ms + 86_400_000)
+        elif origin.is_import and user_id is not None and session_id is not None:
+            raise RejectionError("an imported link needs its time", "/time")
         lines = []
         if user_id is not None and session_id is not None:
             id = link_id(session_id, user_id, time_ms, is_explicit=True)
@@ -239,12 +277,6 @@ class Pipeline:
             )
             lines.append(operation_line(operation))
         return lines
-
-
-def link_id(session_id: str, user_id: str, time_ms: int, is_explicit: bool) -> str:
-    """Return the identity of a link: a hash of all that it says."""
-    text = f"{session_id}\0{user_id}\0{time_ms}\0{is_explicit}"
-    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _rejection(faults: Sequence[Fault]) -> RejectionError:

@@ -30,8 +30,19 @@ class Refused:
     pointer: str = ""
 
 
-Draft = Mapping[str, Any] | Identify | Refused
-"""A document of `event.schema.json` (any JSON, checked by `accept`), an `Identify`, or a refusal."""
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A fact as an export gave it (see `openmetrics.ingest.restore`): taken as it was stored.
+
+    No processor sees it, and its time of receipt stays, so that what was erased since stays erased.
+    """
+
+    body: Mapping[str, Any]
+
+
+Draft = Mapping[str, Any] | Identify | Restored | Refused
+"""A document of `event.schema.json` (any JSON, checked by `accept`), an `Identify`, an exported fact, or a
+refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,8 @@ class Origin:
     """The sender's clock when it sent the batch: corrects times when it is more than 5 s off (E4)."""
     depth: int = 1
     """How deep in the JSON of the request the drafts stand, 1 being the top."""
+    is_import: bool = False
+    """Refuse events whose time is absent or in the future, since these would be new ones each time."""
 
 
 @dataclass(frozen=True, slots=True)

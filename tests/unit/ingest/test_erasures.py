@@ -16,7 +16,7 @@ from openmetrics.ingest.erasures import NOTHING, Erasure, Erasures
 from openmetrics.ingest.event import Event, link_line, merge_line, tombstone_line
 from openmetrics.ingest.line import event_line
 from openmetrics.ingest.names import Names
-from openmetrics.ingest.pipeline import SeenLinks
+from openmetrics.ingest.seen import SeenLinks
 from openmetrics.ingest.spool import Spool
 from openmetrics.store.base import Capability
 from openmetrics.store.memory import MemoryStore
