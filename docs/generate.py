@@ -50,8 +50,11 @@ def render_routes() -> str:
 def iter_commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
     """Yield every command with its full name."""
     if isinstance(command, click.Group):
-        for child in sorted(command.commands):
-            yield from iter_commands(command.commands[child], f"{name} {child}")
+        context = click.Context(command, info_name=name)
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            assert found is not None
+            yield from iter_commands(found, f"{name} {child}")
     else:
         yield name, command
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from openmetrics import __version__
+from openmetrics.command import load_given, open_given_store, setting_options
 from openmetrics.errors import OpenMetricsError
 from openmetrics.settings import SETTINGS, Setting
 
@@ -22,7 +21,7 @@ def main() -> None:
     from openmetrics.plugins import PluginError
 
     try:
-        commands(standalone_mode=False)
+        sys.exit(commands(standalone_mode=False))
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -33,7 +32,31 @@ def main() -> None:
         sys.exit(1)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class PluginGroup(click.Group):
+    """A group that asks the plugins for further commands, once something else than its own is wanted."""
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return a command by name."""
+        if name not in self.commands:
+            self._add_plugins(context)
+        return super().get_command(context, name)
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """List all commands."""
+        self._add_plugins(context)
+        return super().list_commands(context)
+
+    def _add_plugins(self, context: click.Context) -> None:
+        if "openmetrics.manager" in context.meta:
+            return
+        from openmetrics.app import read_settings
+
+        _, manager = read_settings({"config": context.params.get("config")})
+        context.meta["openmetrics.manager"] = manager
+        manager.hook.register_commands(cli=self)
+
+
+@click.group(cls=PluginGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="openmetrics")
 @click.option("--config", type=click.Path(), help="TOML file with settings.")
 @click.pass_context
@@ -42,43 +65,8 @@ def commands(context: click.Context, config: str | None) -> None:
     context.obj = config
 
 
-def _options(names: tuple[str, ...]) -> Callable[[Any], Any]:
-    """Give a command an option for each of these settings."""
-    rows = {setting.name: setting for setting in SETTINGS}
-
-    def decorate(command: Any) -> Any:
-        for name in reversed(names):
-            row = rows[name]
-            shown = row.help + (f" Default: {row.default}." if row.default != "" else "")
-            command = click.option(
-                f"--{name.replace('_', '-')}", name, type=row.type, default=None, help=shown
-            )(command)
-        return command
-
-    return decorate
-
-
-def _load(context: click.Context, given: Mapping[str, Any]) -> tuple[Any, Any]:
-    from openmetrics.app import read_settings
-
-    return read_settings({"config": context.obj, **given})
-
-
-@contextmanager
-def _opened(context: click.Context, given: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    """Open the store by itself: for commands that run beside no server, or with a store for several."""
-    from openmetrics.app import open_store
-
-    settings, manager = _load(context, given)
-    store = open_store(settings, manager)
-    try:
-        yield settings, store
-    finally:
-        store.close()
-
-
 @commands.command()
-@_options(SERVE)
+@setting_options(SERVE)
 @click.option(
     "--insecure", is_flag=True, default=None, help="Allow an address other than loopback without keys."
 )
@@ -87,7 +75,7 @@ def serve(context: click.Context, /, **given: Any) -> None:
     """Run the server."""
     from openmetrics.serving import check_start, run_granian, run_gunicorn
 
-    settings, manager = _load(context, given)
+    settings, manager = load_given(context, given)
     check_start(settings, manager)
     if context.obj:
         os.environ["OPENMETRICS_CONFIG"] = str(context.obj)
@@ -102,14 +90,14 @@ def serve(context: click.Context, /, **given: Any) -> None:
 
 
 @commands.command()
-@_options(("data_dir", "store", "elasticsearch_url"))
+@setting_options(("data_dir", "store", "elasticsearch_url"))
 @click.pass_context
 def setup(context: click.Context, /, **given: Any) -> None:
     """Create the store's tables or index templates, and compile the loops. Harmless to repeat."""
     from openmetrics.compiling import compile_loops, is_compiled
 
-    manager = _load(context, given)[1]
-    with _opened(context, given) as (_, store):
+    manager = load_given(context, given)[1]
+    with open_given_store(context, given) as (_, store):
         click.echo(f"{store.name}: the schema is there")
     if not is_compiled(manager):
         compile_loops(manager)
@@ -117,13 +105,13 @@ def setup(context: click.Context, /, **given: Any) -> None:
 
 
 @commands.command()
-@_options(("data_dir", "store", "elasticsearch_url"))
+@setting_options(("data_dir", "store", "elasticsearch_url"))
 @click.pass_context
 def doctor(context: click.Context, /, **given: Any) -> None:
     """Check settings, data folder, store and schema; say what to mend."""
     from openmetrics.serving import examine
 
-    settings, manager = _load(context, given)
+    settings, manager = load_given(context, given)
     findings = examine(settings, manager)
     for is_ok, text in findings:
         click.echo(f"{'ok  ' if is_ok else 'FAIL'} {text}")
@@ -169,7 +157,7 @@ def show_plugins(context: click.Context) -> None:
     """List what is loaded, from where, with which hooks."""
     from openmetrics.plugins import list_plugins
 
-    _, manager = _load(context, {})
+    _, manager = load_given(context, {})
     for row in list_plugins(manager):
         click.echo(f"{row.name:20} {', '.join(row.hooks)}\n{'':20} {row.origin}")
 
@@ -182,26 +170,26 @@ def keys() -> None:
 @keys.command("create")
 @click.argument("scope", type=click.Choice(("write", "read", "admin")))
 @click.option("--label", default="", help="What the key is for.")
-@_options(("data_dir", "store", "elasticsearch_url"))
+@setting_options(("data_dir", "store", "elasticsearch_url"))
 @click.pass_context
 def create(context: click.Context, /, scope: Any, label: str, **given: Any) -> None:
     """Make a key and print it, once. With the embedded store, stop the server first."""
     from openmetrics.clock import SystemClock
     from openmetrics.http.keys import create_key
 
-    with _opened(context, given) as (_, store):
+    with open_given_store(context, given) as (_, store):
         click.echo(create_key(store, SystemClock(), scope, label))
 
 
 @keys.command("list")
-@_options(("data_dir", "store", "elasticsearch_url"))
+@setting_options(("data_dir", "store", "elasticsearch_url"))
 @click.pass_context
 def list_all(context: click.Context, /, **given: Any) -> None:
     """List ids, scopes and labels."""
     from openmetrics.http.keys import list_keys
     from openmetrics.query.times import format_time
 
-    with _opened(context, given) as (_, store):
+    with open_given_store(context, given) as (_, store):
         for document in list_keys(store):
             body = document.body
             click.echo(f"{document.id}  {body['scope']:6} {format_time(body['created'])}  {body['label']}")
@@ -209,13 +197,13 @@ def list_all(context: click.Context, /, **given: Any) -> None:
 
 @keys.command("revoke")
 @click.argument("key_id")
-@_options(("data_dir", "store", "elasticsearch_url"))
+@setting_options(("data_dir", "store", "elasticsearch_url"))
 @click.pass_context
 def revoke(context: click.Context, /, key_id: str, **given: Any) -> None:
     """Revoke a key by its id."""
     from openmetrics.http.keys import revoke_key
 
-    with _opened(context, given) as (_, store):
+    with open_given_store(context, given) as (_, store):
         if not revoke_key(store, key_id):
             raise click.ClickException(f"there is no key {key_id}; see `openmetrics keys list`")
         click.echo("revoked")
@@ -227,13 +215,13 @@ def spool() -> None:
 
 
 @spool.command("status")
-@_options(("data_dir",))
+@setting_options(("data_dir",))
 @click.pass_context
 def status(context: click.Context, /, **given: Any) -> None:
     """Show what waits, how old it is, and what lies beside it."""
     from openmetrics.ingest.backlog import read_status
 
-    settings, _ = _load(context, given)
+    settings, _ = load_given(context, given)
     found = read_status(settings)
     for folder in found.folders:
         owner = "running" if folder.is_owned else "orphaned"
@@ -247,7 +235,7 @@ def status(context: click.Context, /, **given: Any) -> None:
 
 
 @spool.command("dead")
-@_options(("data_dir",))
+@setting_options(("data_dir",))
 @click.pass_context
 def dead(context: click.Context, /, **given: Any) -> None:
     """Print dead letters as NDJSON: what was refused for good, and why."""
@@ -255,20 +243,20 @@ def dead(context: click.Context, /, **given: Any) -> None:
 
     from openmetrics.ingest.dead_letters import read_letters
 
-    settings, _ = _load(context, given)
+    settings, _ = load_given(context, given)
     for letter in read_letters(settings.data_path):
         row = {"code": letter.code, "detail": letter.detail, "time": letter.time_ms}
         click.echo(orjson.dumps(row | {"line": letter.line.decode(errors="replace").rstrip()}).decode())
 
 
 @spool.command("replay-dead")
-@_options(("data_dir",))
+@setting_options(("data_dir",))
 @click.pass_context
 def replay_dead(context: click.Context, /, **given: Any) -> None:
     """Put dead letters back into the spool, after what kept them out was mended."""
     from openmetrics.ingest.dead_letters import replay_letters
 
-    settings, _ = _load(context, given)
+    settings, _ = load_given(context, given)
     click.echo(f"{replay_letters(settings)} lines are on their way again")
 
 
@@ -276,7 +264,7 @@ def replay_dead(context: click.Context, /, **given: Any) -> None:
 @click.option(
     "--since", default="", help="Only what was stored since this time; all that is kept by default."
 )
-@_options(("data_dir", "store", "elasticsearch_url"))
+@setting_options(("data_dir", "store", "elasticsearch_url"))
 @click.pass_context
 def replay(context: click.Context, /, since: str, **given: Any) -> None:
     """Store the journal again: rebuilds a lost store. What is there already stays as it is."""
@@ -287,7 +275,7 @@ def replay(context: click.Context, /, since: str, **given: Any) -> None:
         since_ms = parse_time(since) if since else 0
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from error
-    with _opened(context, given) as (settings, store):
+    with open_given_store(context, given) as (settings, store):
         done = replay_journal(settings, store, since_ms)
     click.echo(
         f"{done.files} files: {done.stored} stored, {done.duplicate} were there, {done.refused} refused"
