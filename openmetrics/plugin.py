@@ -12,6 +12,7 @@ from openmetrics.analysis import (
 )
 from openmetrics.columns.slices import Codes, Plan, Slice
 from openmetrics.columns.view import ColumnView
+from openmetrics.command import STORE, load_given, open_given_server, setting_options
 from openmetrics.errors import Fault, OpenMetricsError, invalid_query
 from openmetrics.hookspecs import hookimpl
 from openmetrics.http.problems import incoming_of, problem_answer
@@ -27,9 +28,11 @@ from openmetrics.http.questions import (
 from openmetrics.http.saved import find_saved, saved_routes
 from openmetrics.http.shapes import event_json
 from openmetrics.ingest.document import parse_document
-from openmetrics.ingest.event import Event, key_of, to_json
+from openmetrics.ingest.event import Event, key_of, period_of, to_json
+from openmetrics.ingest.importer import Importer
+from openmetrics.ingest.lane import ImportLane
 from openmetrics.ingest.pipeline import Processor
-from openmetrics.ingest.receipt import Draft, Drop, Identify, Origin, Receipt, Refused, Rejection
+from openmetrics.ingest.receipt import Draft, Drop, Identify, Origin, Receipt, Refused, Rejection, Restored
 from openmetrics.query.calendar import interval_start, iter_intervals, next_start
 from openmetrics.query.durations import Duration, parse_duration, subtract_duration
 from openmetrics.query.model import (
@@ -56,13 +59,15 @@ from openmetrics.query.parse import parse_events, parse_field, parse_filter
 from openmetrics.query.ranges import Moment, parse_instant, parse_range, parse_timezone
 from openmetrics.query.times import format_time, parse_time
 from openmetrics.query.values import canonical_text, kind_of, numeric_value
+from openmetrics.remote import Remote
 from openmetrics.saved import SavedKind, iter_segments
 from openmetrics.segments import list_references
 from openmetrics.server import Server
 from openmetrics.settings import Setting, Settings
-from openmetrics.store.base import Capability, Engine, Row, Store, StoredEvent, ValueRow
+from openmetrics.store.base import Capability, Engine, Partition, Row, Store, StoredEvent, ValueRow
 
 __all__ = [
+    "STORE",
     "AggregateQuery",
     "All",
     "Analysis",
@@ -86,6 +91,8 @@ __all__ = [
     "Filter",
     "HasKind",
     "Identify",
+    "ImportLane",
+    "Importer",
     "InSegment",
     "Incoming",
     "Interval",
@@ -95,6 +102,7 @@ __all__ = [
     "OpenMetricsError",
     "Operation",
     "Origin",
+    "Partition",
     "People",
     "Plan",
     "Processor",
@@ -103,6 +111,8 @@ __all__ = [
     "Receipt",
     "Refused",
     "Rejection",
+    "Remote",
+    "Restored",
     "Route",
     "Row",
     "SavedKind",
@@ -134,8 +144,10 @@ __all__ = [
     "key_of",
     "kind_of",
     "list_references",
+    "load_given",
     "next_start",
     "numeric_value",
+    "open_given_server",
     "parse_document",
     "parse_duration",
     "parse_events",
@@ -145,6 +157,7 @@ __all__ = [
     "parse_range",
     "parse_time",
     "parse_timezone",
+    "period_of",
     "problem_answer",
     "read_cursor",
     "read_filter",
@@ -155,6 +168,7 @@ __all__ = [
     "run_analysis",
     "saved_routes",
     "send_json",
+    "setting_options",
     "subtract_duration",
     "to_json",
     "write_cursor",

@@ -30,6 +30,8 @@ BUILT_IN: tuple[str, ...] = (
     "openmetrics_plugins.retention",
     "openmetrics_plugins.metrics",
     "openmetrics_plugins.funnel",
+    "openmetrics_plugins.importer",
+    "openmetrics_plugins.exporter",
 )
 CORE = frozenset(("engines",))
 """Built-in parts that cannot be disabled: without an engine there is no server."""
