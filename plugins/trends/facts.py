@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -125,9 +126,9 @@ def _interpolate_actors(places: Any, numbers: Any, wanted: tuple[float, int]) ->
     is_number = ~np.isnan(numbers)
     order = np.lexsort((numbers[is_number], places[is_number]))
     places, numbers = places[is_number][order], numbers[is_number][order]
-    firsts = np.flatnonzero(np.diff(places, prepend=-1))
+    edges = np.flatnonzero(np.diff(places, prepend=-1, append=-1))
     figures = np.full(size, np.nan)
-    for first, end in zip(firsts, [*firsts[1:], len(places)], strict=True):
+    for first, end in pairwise(edges.tolist()):
         figures[places[first]] = interpolate(numbers[first:end], share)
     return figures
 

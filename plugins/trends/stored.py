@@ -20,8 +20,10 @@ from openmetrics.plugin import (
     Filter,
     HasKind,
     InSegment,
+    Interval,
     Measure,
     Not,
+    OpenMetricsError,
     Row,
     asks_actor,
     is_nobody_in,
@@ -34,6 +36,9 @@ from openmetrics_plugins.trends.tally import Tally
 
 OF_ACTOR = ("user_id", "user")
 EVERYTHING = All(())
+ABSENT = (0, 0.0, 0.0, math.inf, -math.inf)
+"""The parts of a figure of nothing."""
+MAX_HIDDEN = 1_000
 NOBODY = (Comparison(Field("user_id"), "missing"), Comparison(Field("session_id"), "missing"))
 
 
@@ -103,6 +108,9 @@ class StoreSource:
                 hidden[entry.group] = None
         if hidden and grouping.has_other:
             # NOTE: an event with a list may be in several hidden groups, and counts once in the rest.
+            if len(hidden) > MAX_HIDDEN:
+                detail = f"More than {MAX_HIDDEN:,} groups with lists are hidden; break down by less."
+                raise OpenMetricsError("query-too-large", detail)
             condition = AnyOf(tuple(self._is_in(group) for group in hidden))
             for entry in self._ask(place, condition, ()):
                 yield grouping.other, entry
@@ -131,6 +139,7 @@ class StoreSource:
         return "in" if is_nobody_in(InSegment(part), self.asking.segment) else "out"
 
     def _ask(self, place: int, condition: Filter, fields: tuple[Field, ...]) -> Iterator[Entry]:
+        """Yield the figures of a series by group and interval; those of an empty condition have no group."""
         series = self.params.series[place]
         if series.measure in HEADS or series.measure == "per_user":
             return
@@ -138,39 +147,40 @@ class StoreSource:
         parts = [filter for filter in filters if filter is not None]
         if self.is_of_nobody:
             parts = [*NOBODY, *(resolve_nobody(part, self.asking.segment) for part in parts)]
+        is_grouped = condition is EVERYTHING
         if series.measure in PERCENTILES and series.of is not None:
+            if is_grouped and self.params.breakdown:
+                for row in self._aggregate(parts, (Measure("count"),), (None, fields)):
+                    yield Entry(self._complete(row.group), 0, ABSENT)
             parts.append(Not(HasKind(series.of.name, "list")))
             fields = (*fields, series.of)
-        query = AggregateQuery(
-            _measures_of(series),
-            self.period.start_ms,
-            self.period.end_ms,
-            All(tuple(parts)),
-            self.params.interval,
-            fields,
-            deadline=self.asking.deadline,
-        )
         starts = {start: n for n, start in enumerate(self.period.edges[:-1])}
-        for row in self.asking.store().aggregate(query):
+        for row in self._aggregate(parts, _measures_of(series), (self.params.interval, fields)):
             interval = 0 if row.time_ms is None else starts[row.time_ms]
-            sample = None
-            if series.measure in PERCENTILES:
-                sample = numeric_value(row.group[-1])
-                if sample is None:
-                    continue
-            group = self._complete(row.group) if condition is EVERYTHING else ()
-            yield Entry(group, interval, _to_parts(row, series), sample)
+            sample = numeric_value(row.group[-1]) if series.measure in PERCENTILES else None
+            if series.measure not in PERCENTILES or sample is not None:
+                group = self._complete(row.group) if is_grouped else ()
+                yield Entry(group, interval, _to_parts(row, series), sample)
+
+    def _aggregate(
+        self,
+        parts: Sequence[Filter],
+        measures: tuple[Measure, ...],
+        by: tuple[Interval | None, tuple[Field, ...]],
+    ) -> list[Row]:
+        period = self.period
+        query = AggregateQuery(
+            measures, period.start_ms, period.end_ms, All(tuple(parts)), *by, deadline=self.asking.deadline
+        )
+        # NOTE: without interval and fields there is a row even of nothing.
+        return [row for row in self.asking.store().aggregate(query) if row.figures[0]]
 
     @cached_property
     def _has_lists(self) -> bool:
         kinds = [HasKind(part.name, "list") for part in self._fields if part.kind in ("props", "value")]
         if not kinds:
             return False
-        query = AggregateQuery(
-            (Measure("count"),), self.period.start_ms, self.period.end_ms, AnyOf(tuple(kinds)),
-            deadline=self.asking.deadline,
-        )  # fmt: skip
-        return bool(self.asking.store().aggregate(query)[0].figures[0])
+        return bool(self._aggregate([AnyOf(tuple(kinds))], (Measure("count"),), (None, ())))
 
     def _is_in(self, group: Group) -> Filter:
         """Return the condition that an event is in a group."""
@@ -194,18 +204,17 @@ def _measures_of(series: Series) -> tuple[Measure, ...]:
     if series.of is None or series.measure in PERCENTILES:
         return (Measure("count"),)
     kind: Any = "sum" if series.measure == "avg" else series.measure
-    return (Measure("numbers", series.of), Measure(kind, series.of))
+    return (Measure("count"), Measure("numbers", series.of), Measure(kind, series.of))
 
 
 def _to_parts(row: Row, series: Series) -> tuple[float, ...]:
     """Return count, sum, its rounding error, least and most; a sum that is no number is infinite."""
-    count = int(row.figures[0] or 0)
-    figure = row.figures[1] if len(row.figures) > 1 else 0.0
+    count, figure = row.figures[1:] if len(row.figures) > 1 else (row.figures[0], None)
     is_sum = series.measure in ("sum", "avg")
     total = (math.inf if figure is None else figure) if is_sum else 0.0
     least = math.inf if series.measure != "min" or figure is None else figure
     most = -math.inf if series.measure != "max" or figure is None else figure
-    return count, total, 0.0, least, most
+    return int(count or 0), total, 0.0, least, most
 
 
 def _add(tally: Tally, cell: int, entry: Entry) -> None:
