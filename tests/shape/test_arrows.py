@@ -40,8 +40,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "segments": ("query", "saved", "store.base"),
     "columns": ("columns", "query", "identity", "store.base", FACTS),
     "analysis": ("columns", "query", "identity", "saved", "store.base", "schemas"),
+    "audience": ("analysis", "columns", "query", "store.base", FACTS),
     "http": (
         "http",
+        "audience",
         "ingest",
         "analysis",
         "query",
