@@ -12,9 +12,8 @@ from openmetrics import plugins
 from openmetrics.analysis import Analysis
 from openmetrics.clock import Clock, SystemClock
 from openmetrics.columns.cache import open_cache
-from openmetrics.http import analyses, catalog, erasures, health, live, pages, segments, users
+from openmetrics.http import admin, analyses, catalog, erasures, health, live, pages, segments, users
 from openmetrics.http.bodies import BodyReader
-from openmetrics.http.keys import Keyring
 from openmetrics.http.middleware import AccessLog, Doors
 from openmetrics.http.native import native_protocols
 from openmetrics.http.openapi import OpenApi, build_openapi
@@ -143,6 +142,7 @@ def _list_entries(server: Server, schemas: Schemas, telemetry: Telemetry) -> lis
         *live.routes(server),
         *analyses.routes(server, schemas),
         *segments.routes(server),
+        *admin.routes(server),
         *health.routes(server, telemetry),
         *pages.routes(server),
     ]
@@ -153,7 +153,7 @@ def _list_entries(server: Server, schemas: Schemas, telemetry: Telemetry) -> lis
 
 def _build_app(entries: list[Route | Protocol], server: Server, telemetry: Telemetry) -> App:
     routes = {entry.path: entry for entry in entries}
-    doors = Doors(server.settings, Keyring(server.store), routes)
+    doors = Doors(server.settings, server.keyring, routes)
     app: App = falcon.App(middleware=[AccessLog(server.settings, telemetry), doors])
     app.req_options.strip_url_path_trailing_slash = True
     install_error_handlers(app)

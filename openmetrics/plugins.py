@@ -50,6 +50,7 @@ class Loaded:
     name: str
     origin: str
     hooks: tuple[str, ...]
+    is_built_in: bool
 
 
 def build_manager(
@@ -122,7 +123,8 @@ def list_plugins(manager: Any) -> list[Loaded]:
     rows = []
     for name, plugin in manager.list_name_plugin():
         hooks = tuple(sorted(caller.name for caller in manager.get_hookcallers(plugin) or ()))
-        rows.append(Loaded(name, str(getattr(plugin, "__file__", "?")), hooks))
+        is_built_in = getattr(plugin, "__name__", "") in BUILT_IN
+        rows.append(Loaded(name, str(getattr(plugin, "__file__", "?")), hooks, is_built_in))
     return rows
 
 

@@ -13,11 +13,13 @@ from openmetrics.clock import Clock
 from openmetrics.columns.cache import ColumnCache, Question
 from openmetrics.columns.view import ColumnView
 from openmetrics.http.hosts import is_loopback
+from openmetrics.http.keys import Keyring
 from openmetrics.identity.table import IdentityTable
 from openmetrics.ingest.importer import Importer
 from openmetrics.ingest.lane import ImportLane
 from openmetrics.ingest.pipeline import Pipeline
 from openmetrics.ingest.road import Road
+from openmetrics.plugins import Loaded, list_plugins
 from openmetrics.query.ranges import Moment
 from openmetrics.saved import SavedKind
 from openmetrics.schemas import Schemas
@@ -44,6 +46,7 @@ class Server:
     saved: dict[str, SavedKind] = field(default_factory=dict)
     """The kinds of documents that can be saved, by name."""
     find_segment: Callable[[str], Segment] = field(init=False)
+    keyring: Keyring = field(init=False)
     notes: list[str] = field(default_factory=list)
     """Sentences for the operator, shown by `/health/ready`."""
     _lane: ImportLane | None = None
@@ -51,7 +54,8 @@ class Server:
     """Called by `close`, before the store is closed."""
 
     def __post_init__(self) -> None:
-        """Look segments up in the store."""
+        """Look segments and keys up in the store."""
+        self.keyring = Keyring(self.store)
         self.find_segment = lambda id: read_segment(self.store, id, self.moment())
 
     def moment(self) -> Moment:
@@ -100,6 +104,10 @@ class Server:
     def needs_keys(self) -> bool:
         """Say whether requests need a key: on every address but loopback, unless `insecure` is set."""
         return not is_loopback(self.settings.host) and not self.settings.insecure
+
+    def list_plugins(self) -> list[Loaded]:
+        """Return the plugins that are loaded, in load order."""
+        return list_plugins(self.plugins)
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures of pipeline and road, for `/metrics`."""

@@ -43,6 +43,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("plugins_dir", str, "", "Folder with plugins of your own, one file or package each."),
     Setting("plugins_disabled", list, (), "Plugins not to load, by name."),
     Setting("cors_origins", list, (), "Origins whose pages may ask questions from a browser."),
+    Setting("frame_ancestors", list, (), "Origins whose pages may show the user interface in a frame."),
     Setting("trusted_proxies", list, (), "Addresses of proxies whose X-Forwarded-For is believed."),
     Setting("body_bytes", int, 20 * MIB, "Largest request body."),
     Setting("unpacked_bytes", int, 100 * MIB, "Largest body after gzip is unpacked."),

@@ -46,8 +46,13 @@ def create_key(store: Store, clock: Clock, scope: Scope, label: str = "") -> str
         raise OpenMetricsError("invalid-query", f"A scope is one of {', '.join(SCOPES)}.")
     text = f"om_{scope}_{secrets.token_urlsafe(24)}"
     body = {"hash": _hash(text), "scope": scope, "label": label, "created": clock.now_ms()}
-    store.control_put(ControlDocument(KIND, _hash(text)[:12], body), create=True)
+    store.control_put(ControlDocument(KIND, id_of(text), body), create=True)
     return text
+
+
+def id_of(text: str) -> str:
+    """Return the id under which a key is listed."""
+    return _hash(text)[:12]
 
 
 def list_keys(store: Store) -> list[ControlDocument]:
@@ -83,6 +88,10 @@ class Keyring:
             self._reload(now)
             caller = self._keys.get(digest)
         return caller
+
+    def forget(self) -> None:
+        """Read the keys anew at the next request: this process has just changed them."""
+        self._read_at = float("-inf")
 
     def _reload(self, now: float) -> None:
         with self._lock:

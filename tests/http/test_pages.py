@@ -15,6 +15,8 @@ import pytest
 
 from openmetrics.analysis import Analysis
 from openmetrics.http.assets import load_assets
+from openmetrics.http.pages import build_headers
+from openmetrics.settings import SettingsError
 from openmetrics.testing.client import Running, running
 
 STATIC = resources.files("openmetrics.web") / "static"
@@ -54,6 +56,17 @@ def test_page_runs_no_script_of_its_own_and_names_no_other_host(app: Running) ->
     assert re.findall(r"\b(?:style|on\w+)=", answer.text) == []
     assert re.findall(r'(?:src|href)="(?!/)', answer.text) == []
     assert answer.headers["Cache-Control"] == "no-cache"
+
+
+def test_page_is_shown_in_frames_of_named_origins_only(app: Running) -> None:
+    policy = app.client.simulate_get("/").headers["Content-Security-Policy"]
+    assert policy.endswith("frame-ancestors 'none'")
+    with running(frame_ancestors="https://wiki.example,http://10.0.0.7:8000") as framed:
+        policy = framed.client.simulate_get("/").headers["Content-Security-Policy"]
+        assert policy.endswith("frame-ancestors https://wiki.example http://10.0.0.7:8000")
+    for wrong in ("wiki.example", "https://a.example; script-src *", "https://a.example b"):
+        with pytest.raises(SettingsError, match="frame_ancestors takes origins"):
+            build_headers([wrong])
 
 
 def test_page_shows_without_scripts_how_to_send_an_event(app: Running) -> None:
