@@ -11,7 +11,7 @@ from openmetrics_plugins.funnel.scan import Streams
 
 OVERALL, MISSING = -2, -1
 """Codes of rows that belong to no value of the breakdown, and to a missing one."""
-UNIT, CODE, DEPTH, FILLED, TIMES = range(5)
+UNIT, CODE, DEEP, FILLED, TIMES = range(5)
 """Columns of a book: whose journey, under which code, how deep, the rows it counts in, and its times."""
 OPENING, ENTERED, CONVERTED, SEEN_ENTERED, SEEN_CONVERTED = range(5)
 """Rows of entries: the start of each interval; how many entered and converted; who was counted last."""
@@ -44,7 +44,7 @@ def write_journey(task: Task, unit: int, code: int, depth: int, filled: int) -> 
     if row >= len(task.book):
         return np.empty(task.book.shape[1] - TIMES, dtype=np.int64)
     book = task.book[row]
-    book[UNIT], book[CODE], book[DEPTH], book[FILLED] = task.owners[unit], code, depth, filled
+    book[UNIT], book[CODE], book[DEEP], book[FILLED] = task.owners[unit], code, depth, filled
     return book[TIMES:]
 
 

@@ -64,7 +64,7 @@ def to_events(found: Slice, params: Params) -> Events:
     flags = rules.steps + len(rules.exclusions)
     bits = found.bits.view(np.int64)
     held = [freeze_coded(codes.offsets, codes.flat) for codes in found.codes]
-    values = freeze_coded(np.zeros(len(bits) + 1), np.empty(0))
+    values = freeze_coded(np.zeros(len(bits) + 1, dtype=np.int64), np.empty(0, dtype=np.int64))
     if isinstance(params.breakdown, Field):
         values = held.pop(0)
     elif params.breakdown is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from openmetrics.plugin import OpenMetricsError
 from openmetrics_plugins.funnel.book import (
     CODE,
+    DEEP,
     ENTERED,
     IS_TOO_MUCH,
     OPENING,
@@ -21,9 +22,25 @@ from openmetrics_plugins.funnel.book import (
 )
 from openmetrics_plugins.funnel.law import ANY, Ints, Law, compile_rules
 from openmetrics_plugins.funnel.model import Rules
-from openmetrics_plugins.funnel.scan import DEPTH, START, Streams, find_tangles, scan_hops, scan_ordered
+from openmetrics_plugins.funnel.scan import (
+    DEPTH,
+    START,
+    Streams,
+    find_tangles,
+    has_several,
+    scan_hops,
+    scan_ordered,
+)
 from openmetrics_plugins.funnel.settle import settle_units
-from openmetrics_plugins.funnel.splits import Events, Split, keep_best, list_marks, split_events, touch_groups
+from openmetrics_plugins.funnel.splits import (
+    Events,
+    Split,
+    keep_best,
+    list_marks,
+    split_by_step,
+    split_events,
+    touch_groups,
+)
 
 TOO_MUCH = (
     "One unit has too many events for this funnel to be judged exactly. "
@@ -44,20 +61,40 @@ def judge(events: Events, rules: Rules) -> Tally:
     """Judge all units of a slice. Raises OpenMetricsError `query-too-large`."""
     law = compile_rules(rules)
     intervals = np.array(rules.intervals, dtype=np.int64)
-    book, entries = judge_split(split_events(events, is_by_value=False), law, intervals)
+    whole = split_events(events, is_by_value=False)
+    parts = split_events(events, is_by_value=True) if rules.attribution == "all" else None
+    if law.attributed >= 0 and can_split_by_step(law):
+        parts = split_by_step(whole, law.attributed)
+        law.attributed = law.attributed if parts is None else -1
+    book, entries = judge_split(whole, law, intervals)
     is_overall = book[:, CODE] == OVERALL
     journeys, groups = book[is_overall], book[~is_overall]
-    if rules.attribution == "all":
-        split = split_events(events, is_by_value=True)
-        parts = Split(split.streams, np.arange(len(split.owners)), split.codes, split.values)
-        groups, _ = judge_split(parts, law, intervals[:0])
-        groups[:, CODE] = split.codes[groups[:, UNIT]]
-        groups[:, UNIT] = split.owners[groups[:, UNIT]]
+    if parts is not None:
+        groups = judge_parts(parts, law)
+        least = law.rank[rules.attributed] if rules.attribution == "step" else 0
+        groups = groups[groups[:, DEEP] >= least]
     if events.held and not rules.is_total:
         journeys, groups = keep_best(journeys), keep_best(groups)
     if rules.attribution in ("first", "last"):
         groups = touch_groups(events, law, journeys, rules.attribution == "last")
     return Tally(journeys, groups, entries)
+
+
+def can_split_by_step(law: Law) -> bool:
+    """Say whether a unit's chains through a value are those of its events without the step's other values."""
+    if law.order == ANY or law.is_total or law.removers or law.optional >> law.attributed & 1:
+        return False
+    # NOTE: which start is the first does not depend on values.
+    return not (law.is_first_entry and law.attributed == 0)
+
+
+def judge_parts(parts: Split, law: Law) -> Ints:
+    """Judge streams that are each of a unit and a value of the breakdown."""
+    apart = Split(parts.streams, np.arange(len(parts.owners)), parts.codes, parts.values)
+    groups, _ = judge_split(apart, law, np.empty(0, dtype=np.int64))
+    groups[:, CODE] = parts.codes[groups[:, UNIT]]
+    groups[:, UNIT] = parts.owners[groups[:, UNIT]]
+    return groups
 
 
 def judge_split(split: Split, law: Law, intervals: Ints) -> tuple[Ints, Ints]:
@@ -74,7 +111,7 @@ def judge_split(split: Split, law: Law, intervals: Ints) -> tuple[Ints, Ints]:
     book[:, :TIMES] = np.stack(heads, axis=1)
     book[:, TIMES:] = times[settled]
     room = np.count_nonzero(depths[DEPTH] < 0) if law.order != ANY else len(streams.offsets) - 1
-    marks = list_marks(split, law)
+    marks = list_marks(split, law.attributed)
     while room:
         task = Task(
             streams=streams,
@@ -106,7 +143,8 @@ def scan_streams(streams: Streams, law: Law, depths: Ints) -> Ints:
     if law.is_total:
         np.negative(depths[DEPTH], out=depths[DEPTH])
         return np.empty((units, law.steps), dtype=np.int64)
-    find_tangles(streams, law, depths)
+    if has_several(streams.bits, law):
+        find_tangles(streams, law, depths)
     times = np.empty((units, law.steps), dtype=np.int64)
     settle_units(streams, law, depths, times)
     return times

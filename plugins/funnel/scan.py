@@ -87,6 +87,15 @@ def write_depth(start: Ints, unit: int, depths: Ints) -> None:
 
 
 @compiled
+def has_several(bits: Ints, law: Law) -> bool:
+    """Say whether any event matches several steps."""
+    steps, found = (1 << law.steps) - 1, 0
+    for mask in bits:
+        found |= (mask & steps) & ((mask & steps) - 1)
+    return found != 0
+
+
+@compiled
 def find_tangles(streams: Streams, law: Law, depths: Ints) -> None:
     """Mark the units with an event that matches several steps and shares its instant."""
     time, bits, steps = streams.time, streams.bits, (1 << law.steps) - 1
@@ -111,6 +120,11 @@ def scan_hops(streams: Streams, law: Law, depths: Ints) -> None:
         before, until = NEVER, law.end
         place, end = streams.offsets[unit], streams.offsets[unit + 1]
         while place < end:
+            if bits[place] == 0:
+                # PERF: in strict order most events match nothing, so that they are passed over as one.
+                place, seen = skip_strangers(time, bits, (place, end), before)
+                before = seen if is_strict else NEVER
+                continue
             now, size = time[place], 1
             mask = bits[place] & steps
             start[0] = now if begin <= now < until else NEVER
@@ -130,6 +144,19 @@ def scan_hops(streams: Streams, law: Law, depths: Ints) -> None:
             place += size
             before = now if is_strict else NEVER
         write_depth(start, unit, depths)
+
+
+@inner
+def skip_strangers(time: Ints, bits: Ints, stretch: tuple[int, int], before: int) -> tuple[int, int]:
+    """Return the first place where an event matches something, and the last instant before its own."""
+    first, end = stretch
+    place = first
+    while place < end and bits[place] == 0:
+        place += 1
+    last = place - 1
+    while place < end and last >= first and time[last] == time[place]:
+        last -= 1
+    return place, time[last] if last >= first else before
 
 
 @inner

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openmetrics_plugins.funnel.book import CODE, DEPTH, FILLED, MISSING, TIMES, UNIT
+from openmetrics_plugins.funnel.book import CODE, DEEP, FILLED, MARK_PLACE, MISSING, TIMES, UNIT
 from openmetrics_plugins.funnel.law import Ints, Law, compiled, inner
 from openmetrics_plugins.funnel.scan import Streams
 
 Coded = tuple[Ints, Ints]
 """Offsets and codes: event i has `codes[offsets[i]:offsets[i + 1]]`."""
+
+MAX_GROWTH, MIN_ROOM = 4, 1_000_000
+"""Streams apart by value have at most so many times the events, or one such as this many more."""
 
 
 def freeze(array: Ints) -> Ints:
@@ -68,6 +71,25 @@ def split_events(events: Events, is_by_value: bool) -> Split:
     return Split(parts, unit[heads], own[heads], take_coded(events.values, places))
 
 
+def split_by_step(split: Split, step: int) -> Split | None:
+    """Return a stream for each unit and value at a step, which other events do not do; None if too long."""
+    streams, flag = split.streams, 1 << step
+    _, marks = list_marks(split, step)
+    is_new = np.ones(marks.shape[1], dtype=np.bool_)
+    is_new[1:] = np.any(marks[:MARK_PLACE, 1:] != marks[:MARK_PLACE, :-1], axis=0)
+    units, codes = marks[:MARK_PLACE, is_new]
+    sizes = np.diff(streams.offsets)[units]
+    offsets = np.append(0, np.cumsum(sizes))
+    if offsets[-1] > MAX_GROWTH * len(streams.time) + MIN_ROOM:
+        return None
+    places = np.arange(offsets[-1]) + np.repeat(streams.offsets[units] - offsets[:-1], sizes)
+    bits = streams.bits[places] & ~flag
+    own = np.cumsum(is_new) - 1
+    bits[offsets[own] + marks[MARK_PLACE] - streams.offsets[units[own]]] |= flag
+    parts = Streams(freeze(offsets), freeze(streams.time[places]), freeze(bits))
+    return Split(parts, split.owners[units], codes, (freeze(offsets[:1]), freeze(codes[:0])))
+
+
 def expand(coded: Coded, places: Ints, is_missing_kept: bool) -> tuple[Ints, Ints]:
     """Return a row for each value of each place: the place's number, and the code."""
     offsets, flat = coded
@@ -83,6 +105,8 @@ def expand(coded: Coded, places: Ints, is_missing_kept: bool) -> tuple[Ints, Int
 
 def combine(keys: Ints, codes: Ints) -> Ints:
     """Return small numbers that differ where keys or codes differ."""
+    if not keys.any():
+        return codes - MISSING
     width = int(codes.max(initial=MISSING)) + 2
     _, numbers = np.unique(keys * width + codes + 1, return_inverse=True)
     return numbers.astype(np.int64)
@@ -133,11 +157,11 @@ def pick_best(book: Ints) -> Ints:
         if best < 0 or book[row, UNIT] != book[best, UNIT] or book[row, CODE] != book[best, CODE]:
             picked[size] = row
             size += 1
-        elif book[row, DEPTH] == book[best, DEPTH]:
+        elif book[row, DEEP] == book[best, DEEP]:
             filled = book[row, FILLED] | book[best, FILLED]
             book[row, FILLED] = book[best, FILLED] = filled
             picked[size - 1] = row if is_better(book[row, TIMES:], book[best, TIMES:]) else best
-        elif book[row, DEPTH] > book[best, DEPTH]:
+        elif book[row, DEEP] > book[best, DEEP]:
             picked[size - 1] = row
     return picked[:size]
 
@@ -182,16 +206,17 @@ def find_touched(streams: Streams, offsets: Ints, law: Law, is_last: bool) -> In
     return touched
 
 
-def list_marks(split: Split, law: Law) -> tuple[Ints, Ints]:
+def list_marks(split: Split, step: int) -> tuple[Ints, Ints]:
     """Return the marks of all streams: values of the events at the step of the breakdown, if it has one."""
     streams = split.streams
-    if law.attributed < 0:
+    if step < 0:
         return np.zeros(len(streams.offsets), dtype=np.int64), np.zeros((4, 0), dtype=np.int64)
-    places = np.flatnonzero(streams.bits >> law.attributed & 1)
+    places = np.flatnonzero(streams.bits >> step & 1)
     rows, codes = expand(split.values, places, is_missing_kept=True)
     places = places[rows]
-    unit = np.searchsorted(streams.offsets, places, side="right") - 1
-    order = np.lexsort((places, codes, unit))
+    unit = np.repeat(np.arange(len(streams.offsets) - 1), np.diff(streams.offsets))[places]
+    order = order_by(codes - MISSING)
+    order = order[order_by(unit[order])]
     marks = np.stack((unit[order], codes[order], places[order], np.argsort(order)))
     # NOTE: events are in order of units and time, so that the order of rows is the order by place.
     return np.searchsorted(marks[0], np.arange(len(streams.offsets))), marks

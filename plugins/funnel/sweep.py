@@ -21,6 +21,7 @@ from openmetrics_plugins.funnel.book import (
     write_journey,
 )
 from openmetrics_plugins.funnel.law import FOREVER, NEVER, Ints, Law, compiled, find_place, inner, lowest_bit
+from openmetrics_plugins.funnel.scan import has_several
 
 MAX_WORK = 50_000_000
 """Events swept for the groups of one unit: beyond it the question is refused. PERF: half a second."""
@@ -47,11 +48,18 @@ def sweep_units(task: Task, law: Law) -> None:
         first, last = streams.offsets[unit], streams.offsets[unit + 1]
         first += find_place(streams.time[first:last], law.start)
         time, bits = streams.time[first:last], streams.bits[first:last]
-        depth, start = sweep(time, bits, 0, window, law)
+        is_light = law.exclusions == 0 and not has_several(bits, law)
+        if is_light:
+            depth, start = sweep_light(time, bits, window.time, law)
+        else:
+            depth, start = sweep(time, bits, 0, window, law)
         if depth == 0:
             continue
         row = write_journey(task, unit, OVERALL, depth, (1 << depth) - 1)
-        write_window(time, bits, (depth, start), window, row)
+        if is_light:
+            write_light(time, bits, (depth, start), row)
+        else:
+            write_window(time, bits, (depth, start), window, row)
         if task.entries.shape[1]:
             enter_windows(task, unit, (time, bits, depth == law.steps), window, law)
         if law.attributed >= 0:
@@ -81,6 +89,44 @@ def sweep(time: Ints, bits: Ints, must: int, window: Window, law: Law) -> tuple[
             in_range = now if in_range == now else NEVER
             held = now if held == now else NEVER
     return best, best_start
+
+
+@inner
+def sweep_light(time: Ints, bits: Ints, latest: Ints, law: Law) -> tuple[int, int]:
+    """Do what `sweep` does where no event matches several steps, and nothing is excluded."""
+    steps, length, end = (1 << law.steps) - 1, law.window, law.end
+    latest[:] = NEVER
+    best, best_start, in_range, size = 0, NEVER, NEVER, len(time)
+    for place in range(size):
+        now, mask = time[place], bits[place] & steps
+        if mask:
+            latest[lowest_bit(mask)] = now
+            in_range = now if now < end else in_range
+        if place + 1 < size and time[place + 1] == now:
+            continue
+        depth, start = 0, in_range
+        for done in latest:
+            if done >= now - length:
+                depth += 1
+                start = min(start, done)
+        if depth >= best and start >= now - length:
+            best, best_start = depth, start
+    return best, best_start
+
+
+@inner
+def write_light(time: Ints, bits: Ints, found: tuple[int, int], row: Ints) -> None:
+    """Do what `write_window` does where no event matches several steps."""
+    depth, start = found
+    row[:] = FOREVER
+    place, done, seen, steps = find_place(time, start), 0, 0, (1 << len(row)) - 1
+    while done < depth:
+        mask = bits[place] & steps & ~seen
+        if mask:
+            row[done] = time[place]
+            done += 1
+            seen |= mask
+        place += 1
 
 
 @inner
