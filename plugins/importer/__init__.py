@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from openmetrics.plugin import Importer, Route, Server, Setting, hookimpl
+from openmetrics_plugins.importer import amplitude, ga4, matomo, mixpanel, mongo, posthog, segment
 from openmetrics_plugins.importer.commands import add_commands
 from openmetrics_plugins.importer.jobs import Jobs
 from openmetrics_plugins.importer.own import COLLECT, EXPORT
@@ -26,7 +27,17 @@ def register_settings() -> Iterable[Setting]:
 @hookimpl
 def register_importers(server: Server) -> Iterable[Importer]:
     """Add the formats."""
-    return (COLLECT, EXPORT)
+    return (
+        COLLECT,
+        EXPORT,
+        amplitude.IMPORTER,
+        ga4.IMPORTER,
+        matomo.IMPORTER,
+        mixpanel.IMPORTER,
+        mongo.IMPORTER,
+        posthog.IMPORTER,
+        segment.IMPORTER,
+    )
 
 
 @hookimpl

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from openmetrics.plugin import Draft, OpenMetricsError, invalid_query, parse_time
+from openmetrics.plugin import Draft, invalid_query, parse_time
 
 PLAIN = ("time", "name", "user_id", "session_id", "event_id", "value", "source")
 NAMED = ("props", "fields", "context")
@@ -33,7 +34,7 @@ ColumnMap = Mapping[str, str]
 def guess_map(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return a map by the names of the columns; others become properties.
 
-    A column of times holds nothing else in the sample rows.
+    A column of times holds little else in the sample rows.
     """
     found: dict[str, str] = {}
     plain = {re.sub(r"[^a-z0-9]", "", column.lower()): column for column in reversed(columns)}
@@ -123,9 +124,9 @@ def _check_target(target: str) -> None:
 
 def _are_times(column: str, rows: Sequence[Mapping[str, Any]]) -> bool:
     cells = [row.get(column) for row in rows if row.get(column) not in (None, "")]
-    try:
-        for cell in cells:
+    times = 0
+    for cell in cells:
+        with suppress(ValueError):
             parse_time(cell)
-    except (ValueError, OpenMetricsError):
-        return False
-    return bool(cells) or not rows
+            times += 1
+    return 2 * times >= len(cells)

@@ -165,7 +165,11 @@ class Run:
     def _decode(self, row: Row) -> list[Draft]:
         if row.content is None:
             return [Refused(row.code, row.detail)]
-        found = list(self._importer.decode(row.content))
+        try:
+            found = list(self._importer.decode(row.content))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            detail = f"has not the form of the format {self._importer.name} ({type(error).__name__}: {error})"
+            return [Refused("schema-violation", detail[:300])]
         if any(map(_needs_id, found)):
             if self._numbering is None:
                 self._numbering = Numbering(self._importer.name)

@@ -60,7 +60,9 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer. Raises DamagedError."""
         try:
-            content = self._gzip.read(len(buffer))
+            content = self._gzip.read1(
+                len(buffer)
+            )  # SAFETY: `read` loses what it has when the file ends early
         except EOFError as error:
             raise DamagedError("The gzip data ends early: the file is cut off; fetch it again.") from error
         except (OSError, zlib.error) as error:
@@ -165,7 +167,7 @@ class Source:
                 yield Row(number, b"", None, "payload-too-large", detail)
             elif not line.isspace():
                 try:
-                    yield _row_of(number, line, parse_document(line))
+                    yield _row_of(number, line.strip(), parse_document(line))
                 except OpenMetricsError as error:
                     yield Row(number, line, None, error.code, error.detail)
 
