@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from math import prod
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from openmetrics.plugin import (
 )
 from openmetrics_plugins.trends.facts import Facts, Layout, find_hits, tally_hits, to_facts
 from openmetrics_plugins.trends.groups import Grouping
-from openmetrics_plugins.trends.kernel import count_cells, freeze, place_keys
+from openmetrics_plugins.trends.kernel import count_cells, freeze
 from openmetrics_plugins.trends.model import Group, Params, Period, Series
 from openmetrics_plugins.trends.tally import Tally
 
@@ -34,7 +35,7 @@ SESSION = Field("session_id")
 DENSE_KEYS = 1_000_000
 """So many combinations of values are numbered as they are; of more, those that occur."""
 MAX_GROUPS = 1_000_000
-KEPT_EVENTS = 20_000_000
+KEPT_EVENTS = 8_000_000
 """So many events are kept from the first look at them to the second."""
 
 
@@ -59,7 +60,7 @@ class ColumnSource:
 
     def list_groups(self) -> list[Group]:
         """Return the groups that have any event of any series."""
-        codes = self._find_present()
+        codes = self._present
         radix = [size + 1 for size in self._sizes]
         parts: list[list[str | None]] = []
         for texts, size in zip(reversed(self._texts), reversed(radix), strict=True):
@@ -69,10 +70,9 @@ class ColumnSource:
 
     def rank(self, place: int) -> Tally:
         """Return the totals of a series for each of `list_groups`."""
-        present = self._find_present()
         table = np.full(self._count_keys(), -1)
-        table[self._place(present)] = np.arange(len(present))
-        layout = Layout(len(present), 1, freeze(table, np.int64))
+        table[self._place(self._present)] = np.arange(len(self._present))
+        layout = Layout(len(self._present), 1, freeze(table, np.int64))
         [(_, total)] = self._fill([place], layout)
         return total
 
@@ -157,7 +157,8 @@ class ColumnSource:
     def _place(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         return keys if self._universe is None else np.searchsorted(self._universe, keys)
 
-    def _find_present(self) -> NDArray[np.int64]:
+    @cached_property
+    def _present(self) -> NDArray[np.int64]:
         """Return the keys that events of any series have."""
         every = (1 << len(self._series)) - 1
         size = self._count_keys()
@@ -183,8 +184,7 @@ class ColumnSource:
 
 
 def _renumber(facts: Facts, universe: NDArray[np.int64]) -> Facts:
-    keys = freeze(place_keys(facts.keys, universe), np.int64)
-    return replace(facts, keys=keys)
+    return replace(facts, keys=freeze(np.searchsorted(universe, facts.keys), np.int64))
 
 
 def _build_plan(params: Params, unit: str) -> tuple[Plan, list[int | None]]:

@@ -59,15 +59,6 @@ def combine(outer: Any, keys: Any, inner: Any, codes: Any, size: int) -> Any:
 
 
 @njit
-def place_keys(keys: Any, universe: Any) -> NDArray[np.int64]:
-    """Return where each key stands in a sorted list that holds them all."""
-    found = np.empty(len(keys), dtype=np.int64)
-    for row in range(len(keys)):
-        found[row] = np.searchsorted(universe, keys[row])
-    return found
-
-
-@njit
 def expand(offsets: Any, bits: Any, mask: Any, intervals: Any, grouped: Any) -> Any:
     """Return unit, cell and row of what counts: each event of a mask, once in each of its groups.
 
