@@ -40,8 +40,8 @@ format: $(STAMP) ## Format the code and mend what the linter can mend.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(COMPILED) ## Run all tests; a real Elasticsearch is fetched and started for them.
-	$(PYTEST)
+test: $(COMPILED) ## Run all tests, in two processes; a real Elasticsearch is fetched and started for them.
+	$(PYTEST) -n 2 --dist loadgroup
 
 test-es8: $(STAMP) ## Run the tests that need Elasticsearch on the oldest supported version.
 	OPENMETRICS_TEST_ELASTICSEARCH_VERSION=$$($(BIN)/python -c \
