@@ -121,15 +121,15 @@ class DuckDBStore:
         else:
             source = f"fact WHERE kind = {bindings.add(partition.kind)}"
         statement = (
-            f"SELECT '{SHARD}', seq{', ' if chosen else ''}{chosen} FROM {source}"
-            " AND seq > $after AND seq <= $until ORDER BY seq"
+            f"SELECT seq{', ' if chosen else ''}{chosen} FROM {source} AND seq > $after AND seq <= $until"
         )
         after = since.get(SHARD, -1)
         with self._reading() as connection:
             last = _read_last_seq(connection)
             while after < last:
                 parameters = {**bindings.values, "after": after, "until": after + SCAN_NUMBERS}
-                table = connection.sql(statement, params=parameters).to_arrow_table()
+                table = _put_in_order(connection.sql(statement, params=parameters).to_arrow_table())
+                table = table.add_column(0, "shard", pyarrow.repeat(SHARD, len(table)))
                 yield from table.rename_columns(schema.names).cast(schema).to_batches()
                 after += SCAN_NUMBERS
 
@@ -255,6 +255,12 @@ def _read_last_seq(connection: Connection) -> int:
         "SELECT greatest((SELECT max(seq) FROM event), (SELECT max(seq) FROM fact), -1)"
     ).fetchall()
     return int(rows[0][0])
+
+
+def _put_in_order(table: pyarrow.Table) -> pyarrow.Table:
+    """Order rows by number. PERF: they nearly always are; sorting all cost half of a scan."""
+    numbers = table.column("seq").to_numpy()
+    return table if (numbers[1:] > numbers[:-1]).all() else table.sort_by("seq")
 
 
 def _column_sql(column: str, bindings: Bindings) -> str:
