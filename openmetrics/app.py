@@ -81,6 +81,8 @@ def create_app(
         raise
     telemetry.add_source(server.figures)
     telemetry.add_source(server.identity.figures)
+    if figures := getattr(store, "figures", None):
+        telemetry.add_source(figures)
     if settings.workers > 1:
         telemetry.share()
         server.closers.append(telemetry.close)

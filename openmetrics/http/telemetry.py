@@ -26,6 +26,10 @@ NOT_ADDED = (
     "openmetrics_start_time_seconds",
     "openmetrics_property_names_indexed",
     "openmetrics_spool_oldest_seconds",
+    "openmetrics_erasures_known",
+    "openmetrics_erasures_applied",
+    "openmetrics_identity_crowded_sessions",
+    "openmetrics_identity_crowded_users",
 )
 """Gauges of which several workers show the greatest, not the sum."""
 BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 30)

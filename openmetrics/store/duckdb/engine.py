@@ -186,6 +186,13 @@ class DuckDBStore:
             return Health(False, "The embedded store is closed or its file cannot be read.")
         return Health(True, "The embedded store answers.")
 
+    def figures(self) -> Mapping[str, float]:
+        """Return the bytes that DuckDB holds in memory, for `/metrics`."""
+        with contextlib.suppress(StoreUnavailableError), self._reading() as connection:
+            rows = connection.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
+            return {"duckdb_memory_bytes": float(rows[0][0] or 0)}
+        return {}
+
     def close(self) -> None:
         """Finish the running write, then release the file."""
         with self._write_lock:
