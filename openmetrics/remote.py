@@ -25,13 +25,18 @@ class Remote:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise OpenMetricsError("invalid-query", f"{url[:100]!r} is no address of a server.")
         self._parts = parts
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # NOTE: told to close, the client frees its socket with the end of the answer.
+        self._headers = {"Connection": "close", **({"Authorization": f"Bearer {key}"} if key else {})}
 
     def send_file(self, path: str, file: Path, query: Mapping[str, str]) -> dict[str, Any]:
         """Send a file as the body of a POST and return the answer. Raises OpenMetricsError."""
         with file.open("rb") as content:
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
             return self._ask("POST", f"{path}?{urlencode(query)}", content, headers)
+
+    def post(self, path: str, document: Any) -> dict[str, Any]:
+        """Send a document and return the answer. Raises OpenMetricsError."""
+        return self._ask("POST", path, orjson.dumps(document), {"Content-Type": "application/json"})
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the answer of a GET. Raises OpenMetricsError."""
