@@ -125,14 +125,14 @@ def _collect_parts(server: Server) -> None:
     server.importers = plugins.collect(
         server.plugins, "register_importers", lambda row: row.name, server=server
     )
-
-
-def _list_entries(server: Server, schemas: Schemas, telemetry: Telemetry) -> list[Route | Protocol]:
-    """Ask the plugins for their analyses, and return everything that has a path."""
     found: tuple[Analysis, ...] = plugins.collect(
         server.plugins, "register_analyses", lambda row: row.name, server=server
     )
     server.analyses = {row.name: row for row in found}
+
+
+def _list_entries(server: Server, schemas: Schemas, telemetry: Telemetry) -> list[Route | Protocol]:
+    """Return everything that has a path, that of the plugins included."""
     openapi = OpenApi()
     document = Operation("GET", "Give this document.", answers={"200": "OpenAPI 3.1."})
     entries: list[Route | Protocol] = [

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from openmetrics import __version__
+from openmetrics.asking import ask, show_columns
 from openmetrics.command import load_given, open_given_store, setting_options
 from openmetrics.errors import OpenMetricsError
 from openmetrics.settings import SETTINGS, Setting
@@ -27,7 +28,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (OpenMetricsError, PluginError) as error:
+    except (OpenMetricsError, PluginError, ConnectionError) as error:
         click.echo(f"openmetrics: {error}", err=True)
         sys.exit(1)
 
@@ -63,6 +64,10 @@ class PluginGroup(click.Group):
 def commands(context: click.Context, config: str | None) -> None:
     """Self-hosted product analytics on DuckDB or Elasticsearch."""
     context.obj = config
+
+
+commands.add_command(ask)
+commands.add_command(show_columns)
 
 
 @commands.command()

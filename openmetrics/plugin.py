@@ -10,6 +10,7 @@ from openmetrics.analysis import (
     read_filter,
     run_analysis,
 )
+from openmetrics.asking import print_answer, question_options
 from openmetrics.columns.slices import Codes, Plan, Slice
 from openmetrics.columns.view import ColumnView
 from openmetrics.command import STORE, load_given, open_given_server, setting_options
@@ -158,7 +159,9 @@ __all__ = [
     "parse_time",
     "parse_timezone",
     "period_of",
+    "print_answer",
     "problem_answer",
+    "question_options",
     "read_cursor",
     "read_filter",
     "read_limit",

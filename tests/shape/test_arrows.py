@@ -64,6 +64,7 @@ WIRING: dict[str, str] = {
     "__main__": "starts the command line",
     "app": "the one place where the parts meet",
     "compiling": "asks every analysis of a whole server once, so that its loops are compiled",
+    "asking": "puts questions of the command line to a server, or opens the store for them",
     "command": "opens what a command works on",
     "cli": "the command line starts and asks everything",
     "wsgi": "the factory that HTTP servers call",
