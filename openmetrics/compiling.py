@@ -6,6 +6,7 @@ of events to a tenth, so that a process of low priority does it once for an inst
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -16,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -38,24 +39,33 @@ SUFFIX = ".compiled"
 ROWS = (600, 6_000, 300)
 TAIL_ROWS = 100
 """So many events, and then those that come after them, meet the loops of large months in small ones."""
-VARIANTS: Mapping[str, Any] = {
-    "filter": {
-        "all": [
-            {"field": "user.plan", "op": "exists"},
-            {
-                "any": [
-                    {"field": "props.plan", "op": "ne", "value": "p1"},
-                    {"field": "props.list", "op": "eq", "value": "a"},
-                    {"field": "props.number", "op": "gt", "value": 3},
-                ]
-            },
-        ]
-    },
-    "breakdown": "props.list",
-    "unit": "props.list",
-    "steps": [{"event": "A"}, {"event": ["A", "B"]}, {"event": "B"}, {"event": "C"}],
+FILTER = {
+    "all": [
+        {"field": "user.plan", "op": "exists"},
+        {
+            "any": [
+                {"field": "props.plan", "op": "ne", "value": "p1"},
+                {"field": "props.list", "op": "eq", "value": "a"},
+                {"field": "props.number", "op": "gt", "value": 3},
+            ]
+        },
+    ]
 }
-"""Members that questions have in common, each with what needs loops of its own."""
+SERIES = (
+    {"event": "A", "measure": "users"},
+    {"event": ["A", "B"], "measure": "count", "filter": FILTER},
+    {"event": None, "measure": "sum", "of": "value", "filter": FILTER},
+)
+VARIANTS: Sequence[Mapping[str, Any]] = (
+    {},
+    {"filter": FILTER},
+    {"breakdown": "props.list"},
+    {"unit": "props.list"},
+    {"steps": [{"event": "A"}, {"event": ["A", "B"]}, {"event": "B"}, {"event": "C"}]},
+    {"series": [SERIES[0], SERIES[1]]},
+    {"series": list(SERIES), "breakdown": ["props.list", "props.plan"], "interval": "day"},
+)
+"""Members of questions that need loops of their own; a question that refuses them needs none."""
 
 
 def is_compiled(manager: Any) -> bool:
@@ -72,7 +82,7 @@ def start_compiling(manager: Any) -> Callable[[float], bool]:
     if is_compiled(manager):
         done.set()
     else:
-        threading.Thread(target=_run_process, args=(done,), name="compiling", daemon=True).start()
+        threading.Thread(target=_run_process, args=(manager, done), name="compiling", daemon=True).start()
     return lambda deadline: done.wait(max(deadline - time.monotonic(), 0))
 
 
@@ -104,14 +114,31 @@ def main() -> None:
     compile_loops(read_settings()[1])
 
 
-def _run_process(done: threading.Event) -> None:
+def _run_process(manager: Any, done: threading.Event) -> None:
     log.info("compiling the loops of questions; questions wait for it, events do not")
     command = [sys.executable, "-m", "openmetrics.compiling"]
-    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    with _lock(_stamp(manager).with_name("compiling.lock")):
+        if is_compiled(manager):  # by another worker meanwhile
+            done.set()
+            return
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if ended.returncode:
         reason = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         log.warning("compiling ahead failed, the first questions will take longer: %s", reason)
     done.set()
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Let one process of this machine compile; go without a lock where there can be none."""
+    try:
+        file = path.open("ab")
+    except OSError:
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _stamp(manager: Any) -> Path:
@@ -163,8 +190,7 @@ def _ask_all(server: Server, schemas: Schemas) -> None:
 
 def _ask(analysis: Analysis, server: Server, schemas: Schemas) -> None:
     schema = schemas[analysis.params_schema].document
-    members = [(name, value) for name, value in VARIANTS.items() if name in schema["properties"]]
-    variants: list[dict[str, Any]] = [{}, *({name: value} for name, value in members)]
+    variants = [variant for variant in VARIANTS if variant.keys() <= schema["properties"].keys()]
     for example, variant in product(schema.get("examples", ()), variants):
         try:
             run_analysis(analysis, {**example, **variant}, server.asking(), schemas)
