@@ -34,6 +34,7 @@ def register_analyses(server: Server) -> list[Analysis]:
             parse_params,
             _answer,
             _find_people,
+            panel=str(Path(__file__).with_name("panel.js")),
             proportions=iter_proportions,
         )
     ]

@@ -40,6 +40,7 @@ function Cell({ cell, cohort, most, view, interval, zone, pick, group }) {
   const title = `Began ${begun}, back in ${interval} ${cell.period}`;
   const what = { cohort: cohort.time, period: cell.period, status: "retained", ...(group !== undefined && { group }) };
   const name = `${begun}, ${interval} ${cell.period}: ${words.number(cell.count)} of ${words.number(cohort.size)}, ${words.percent(cell.share)}${cell.complete ? "" : ", not over yet"}`;
+  if (!cell.count) return html`<td class=${cell.complete ? "cell" : "cell is-open"} style=${{ "--heat": "0%" }}><span title=${name}>${text}</span></td>`;
   return html`<td class=${cell.complete ? "cell" : "cell is-open"} style=${{ "--heat": `${heat}%` }}>
     <button type="button" aria-label=${name} title=${name} onClick=${() => pick(what, title)}>${text}</button></td>`;
 }

@@ -1,7 +1,7 @@
 // The frame: navigation, the page that the address names, the key that the server may ask for.
 import { html, render, useEffect, useState } from "./vendor/htm-preact-3.1.1.js";
 import { config, hasKey, saveKey } from "./api.js";
-import { forget, useEvents } from "./catalog.js";
+import { useEvents } from "./catalog.js";
 import { link, useRoute } from "./router.js";
 import { Icon } from "./parts/icon.js";
 import { Dialog, Toast } from "./parts/dialog.js";
@@ -82,7 +82,6 @@ function Outlet({ route }) {
 
 function App() {
   const route = useRoute();
-  useEffect(() => forget("/v1/catalog"), []);
   return html`<${Navigation} page=${route.page || pages[0].name} /><${Outlet} route=${route} /><${KeyDialog} /><${Toast} />`;
 }
 

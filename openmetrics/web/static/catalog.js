@@ -54,7 +54,7 @@ export function useValues(field, event, prefix = "") {
 }
 
 /** Follow the saved segments: `[{id, label, ...}]`. */
-export const useSegments = () => useKept("/v1/segments?limit=1000", { segments: [] })?.segments ?? null;
+export const useSegments = () => useKept("/v1/segments", { segments: [] })?.segments ?? null;
 
 /** Choose the range to begin with: the last 30 days, or the 90 days before the newest event if it is older. */
 export function chooseRange(events) {

@@ -7,8 +7,13 @@ export function Dialog({ title, onClose, isDrawer, children }) {
   const box = useRef();
   useEffect(() => {
     const opener = document.activeElement;
-    box.current.showModal();
-    return () => opener?.focus?.({ preventScroll: true });
+    const dialog = box.current;
+    dialog.showModal();
+    return () => {
+      // NOTE: while the dialog is open, nothing outside of it can have the focus.
+      dialog.close();
+      opener?.focus?.({ preventScroll: true });
+    };
   }, []);
   const cancel = (event) => {
     event.preventDefault();

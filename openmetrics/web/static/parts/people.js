@@ -1,12 +1,12 @@
 // Who is behind a number: paged, to download, to keep as a segment.
 import { html, useEffect, useState } from "../vendor/htm-preact-3.1.1.js";
 import { load, saveFile, send } from "../api.js";
-import { forget } from "../catalog.js";
+import { forget, useSegments } from "../catalog.js";
 import { link } from "../router.js";
 import { number, plural } from "../words.js";
 import { Icon } from "./icon.js";
 import { Dialog, toast } from "./dialog.js";
-import { SaveDialog, toId } from "./saving.js";
+import { NEW, SaveDialog, toId } from "./saving.js";
 import { Failure, Nothing } from "./states.js";
 
 const PAGE = 50;
@@ -48,13 +48,14 @@ export function People({ analysis, question, title, onClose }) {
   const path = `/v1/analyses/${encodeURIComponent(analysis)}/people`;
   const [found, turn] = usePeople(path, question);
   const [isSaving, setIsSaving] = useState(false);
+  const segments = useSegments() ?? [];
   const download = async () => {
     const response = await send(path, { body: question, headers: { Accept: "text/csv" } });
     saveFile(`${toId(title) || "people"}.csv`, await response.blob());
   };
   const keep = async (label, id) => {
     const users = await loadUsers(path, question);
-    await load(`/v1/segments/${id}`, { method: "PUT", body: { label, users } });
+    await load(`/v1/segments/${id}`, { method: "PUT", headers: NEW, body: { label, users } });
     forget("/v1/segments");
     toast(`Saved the segment “${label}” with ${plural(users.length, "user")}.`);
     setIsSaving(false);
@@ -69,7 +70,7 @@ export function People({ analysis, question, title, onClose }) {
     <ul class="people" aria-busy=${found.isBusy}>${found.people.map((row) => html`<${Person} key=${row.actor} row=${row} />`)}</ul>
     ${found.isBusy && html`<p class="quiet" role="status">Loading…</p>`}
     ${found.next && !found.isBusy && html`<button type="button" class="button is-wide" onClick=${() => turn(found.next)}>Show more (${number(found.total - found.people.length)} left)</button>`}
-    ${isSaving && html`<${SaveDialog} title="Save as segment" action="Save segment" onSave=${keep} onClose=${() => setIsSaving(false)}
+    ${isSaving && html`<${SaveDialog} title="Save as segment" action="Save segment" taken=${segments.map((row) => row.id)} onSave=${keep} onClose=${() => setIsSaving(false)}
       note="A fixed list of these users, to filter by, compare, or break down by. Anonymous sessions are left out." />`}
   </${Dialog}>`;
 }

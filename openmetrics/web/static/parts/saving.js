@@ -44,11 +44,14 @@ export function SaveDialog({ title, action = "Save", note, taken = [], label: fi
     <button class="button is-primary" disabled=${isBusy || !label.trim()}>${action}</button></form></${Dialog}>`;
 }
 
-const METRICS = "/v1/metrics?limit=1000";
-const DASHBOARDS = "/v1/dashboards?limit=1000";
+const METRICS = "/v1/metrics";
+const DASHBOARDS = "/v1/dashboards";
+
+/** Save only where nothing is yet: two people who choose one name do not overwrite each other. */
+export const NEW = { "If-None-Match": "*" };
 
 async function putMetric(label, id, analysis, params) {
-  await load(`/v1/metrics/${id}`, { method: "PUT", body: { label, analysis, params } });
+  await load(`/v1/metrics/${id}`, { method: "PUT", headers: NEW, body: { label, analysis, params } });
   forget("/v1/metrics");
 }
 
@@ -68,7 +71,7 @@ async function addTile(board, label, metric) {
   if (!board) {
     const { dashboards } = await load(DASHBOARDS);
     const id = chooseId(label, dashboards.map((row) => row.id));
-    return load(`/v1/dashboards/${id}`, { method: "PUT", body: { label, tiles: [metric] } });
+    return load(`/v1/dashboards/${id}`, { method: "PUT", headers: NEW, body: { label, tiles: [metric] } });
   }
   const { label: kept, tiles, version } = await load(`/v1/dashboards/${board}`);
   const headers = { "If-Match": `"${version}"` };
