@@ -20,8 +20,10 @@ def register_schemas() -> list[Path]:
 @hookimpl
 def register_analyses(server: Server) -> list[Analysis]:
     """Add the analysis."""
-    title = "How much, over time and by group"
-    return [Analysis("trends", title, "trends", "trends-answer", parse_params, _answer, _find_people)]
+    title, panel = "How much, over time and by group", str(Path(__file__).with_name("panel.js"))
+    return [
+        Analysis("trends", title, "trends", "trends-answer", parse_params, _answer, _find_people, panel=panel)
+    ]
 
 
 # PERF: the compiled loops take a second to load, so that they are loaded with the first question.

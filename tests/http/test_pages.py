@@ -149,5 +149,6 @@ def test_script_keeps_to_the_budget_and_writes_no_markup_from_text(path: Path) -
     text = path.read_text()
     assert text.startswith("// "), "a script begins with what it is for"
     assert len(text.splitlines()) <= MODULE_LINES
+    assert [line for line in text.splitlines() if len(line) > LINE_LENGTH] == []
     for name in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
         assert name not in text, name

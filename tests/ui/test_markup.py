@@ -54,7 +54,7 @@ def assert_only_text(page: Page) -> None:
     assert page.locator("a[href^=javascript]").count() == 0
 
 
-@pytest.mark.parametrize("name", ["funnel", "retention"])
+@pytest.mark.parametrize("name", ["trends", "funnel", "retention"])
 def test_markup_is_text_everywhere(hostile: Any, open_page: Callable[..., Page], name: str) -> None:
     page = open_page(f"{hostile.url}/#/start")
     expect(page.get_by_text(EVIL).first).to_be_visible()
@@ -62,8 +62,10 @@ def test_markup_is_text_everywhere(hostile: Any, open_page: Callable[..., Page],
     question: dict[str, Any] = {"range": {"last": "24h"}, "breakdown": f"props.{QUOTED}", "filter": where}
     if name == "funnel":
         question |= {"steps": [{"event": NAME, "label": QUOTED}, {"event": QUOTED}]}
-    else:
+    elif name == "retention":
         question |= {"interval": "hour", "start": {"event": NAME}}
+    else:
+        question |= {"series": [{"event": NAME, "label": QUOTED}], "breakdown": [f"props.{QUOTED}"]}
     ask(page, hostile, name, question)
     page.wait_for_selector(".result[aria-busy=false] .number-button, .result[aria-busy=false] .cell button")
     expect(page.locator(".sentence")).to_contain_text(NAME)

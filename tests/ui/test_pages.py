@@ -21,7 +21,11 @@ FUNNEL = {
     "steps": [{"event": "product_view"}, {"event": "purchase"}],
     "breakdown": "props.platform",
 }
+PARTS = {"range": RANGE, "series": [{"event": "purchase"}], "breakdown": ["props.platform"]}
 PAGES = {
+    "trends": ("trends", {**PARTS, "interval": "week", "compare": "previous_period"}, "", ".line-whole"),
+    "trends-bars": ("trends", PARTS, "bars", ".bar-list"),
+    "trends-table": ("trends", {**PARTS, "interval": "month"}, "table", ".data"),
     "start": ("start", None, "", ".light.is-on"),
     "retention": ("retention", {**WEEKLY, "breakdown": "props.platform"}, "", ".cohorts"),
     "funnel": ("funnel", FUNNEL, "", ".funnel"),

@@ -3,11 +3,17 @@
 export const config = JSON.parse(document.querySelector("meta[name=openmetrics]").content);
 const KEY = "openmetrics-key";
 
-/** A refusal, in the server's words: `code`, `detail`, `errors` with pointers, and other members in `body`. */
+/** A refusal in the server's words: `code`, `message`, `errors` with pointers; all its members in `body`. */
 export class Problem extends Error {
   constructor(status, body, retryAfterS = null) {
     super(body.detail ?? "The server cannot be reached.");
-    Object.assign(this, { status, body, code: body.code ?? "unreachable", errors: body.errors ?? [], retryAfterS });
+    Object.assign(this, {
+      status,
+      body,
+      code: body.code ?? "unreachable",
+      errors: body.errors ?? [],
+      retryAfterS,
+    });
   }
 }
 
@@ -27,14 +33,26 @@ export async function send(path, { method, body, signal, headers } = {}) {
   let response;
   try {
     const content = body === undefined ? undefined : JSON.stringify(body);
-    response = await fetch(path, { method: method ?? (content ? "POST" : "GET"), body: content, signal, headers: sent });
+    response = await fetch(path, {
+      method: method ?? (content ? "POST" : "GET"),
+      body: content,
+      signal,
+      headers: sent,
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, { detail: "The server cannot be reached. It may be restarting; try again in a moment." });
+    throw new Problem(0, {
+      detail: "The server cannot be reached. It may be restarting; try again in a moment.",
+    });
   }
   if (response.ok) return response;
-  const problem = new Problem(response.status, await response.json().catch(() => ({})), response.headers.get("Retry-After"));
-  if (problem.code === "unauthenticated") dispatchEvent(new CustomEvent("needs-key", { detail: problem.message }));
+  const problem = new Problem(
+    response.status,
+    await response.json().catch(() => ({})),
+    response.headers.get("Retry-After"),
+  );
+  if (problem.code === "unauthenticated")
+    dispatchEvent(new CustomEvent("needs-key", { detail: problem.message }));
   throw problem;
 }
 

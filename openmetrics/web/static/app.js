@@ -9,20 +9,35 @@ import { Busy, Nothing } from "./parts/states.js";
 import { AnalysisPage } from "./pages/analysis.js";
 import { StartPage } from "./pages/start.js";
 
-const KNOWN = { trends: ["Explore", "explore"], funnel: ["Funnel", "funnel"], retention: ["Retention", "retention"] };
+const KNOWN = {
+  trends: ["Explore", "explore"],
+  funnel: ["Funnel", "funnel"],
+  retention: ["Retention", "retention"],
+};
 const ORDER = Object.keys(KNOWN);
 const rank = (row) => (ORDER.indexOf(row.name) + ORDER.length + 1) % (ORDER.length + 1);
 
-/** Pages beside the analyses: a row is `{name, title, icon, Page}`; `Page` gets `query`, the members of the address. */
+/** Pages beside the analyses: `{name, title, icon, Page}`; `Page` gets `query`, what the address holds. */
 const PAGES = [{ name: "start", title: "Send events", icon: "start", Page: StartPage }];
 
-const analyses = [...config.analyses].sort((one, other) => rank(one) - rank(other)).map((row) => {
-  const [title, icon] = KNOWN[row.name] ?? [row.title, "question"];
-  return { name: row.name, title, icon, Page: ({ query }) => html`<${AnalysisPage} key=${row.name} analysis=${row} query=${query} />` };
-});
+const analyses = [...config.analyses]
+  .sort((one, other) => rank(one) - rank(other))
+  .map((row) => {
+    const [title, icon] = KNOWN[row.name] ?? [row.title, "question"];
+    return {
+      name: row.name,
+      title,
+      icon,
+      Page: ({ query }) => html`<${AnalysisPage} key=${row.name} analysis=${row} query=${query} />`,
+    };
+  });
 const pages = [...analyses, ...PAGES];
 
-const THEMES = [["", "As the system"], ["light", "Light"], ["dark", "Dark"]];
+const THEMES = [
+  ["", "As the system"],
+  ["light", "Light"],
+  ["dark", "Dark"],
+];
 
 function useTheme() {
   const [theme, setTheme] = useState(localStorage.getItem("openmetrics-theme") ?? "");
@@ -37,14 +52,45 @@ function Navigation({ page }) {
   const [isOpen, setIsOpen] = useState(false);
   const [theme, setTheme] = useTheme();
   const next = THEMES[(THEMES.findIndex(([key]) => key === theme) + 1) % THEMES.length];
-  const row = (one) => html`<a href=${link(one.name)} aria-current=${one.name === page ? "page" : undefined} onClick=${() => setIsOpen(false)}><${Icon} name=${one.icon} />${one.title}</a>`;
+  const row = (one) =>
+    html`<a
+      href=${link(one.name)}
+      aria-current=${one.name === page ? "page" : undefined}
+      onClick=${() => setIsOpen(false)}
+      ><${Icon} name=${one.icon} />${one.title}</a
+    >`;
   return html`<header class=${isOpen ? "side is-open" : "side"}>
-    <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.querySelector("main")?.querySelector("button, a, input")?.focus())}>To the content</a>
+    <a
+      class="skip"
+      href="#main"
+      onClick=${(event) =>
+        (event.preventDefault(), document.querySelector("main")?.querySelector("button, a, input")?.focus())}
+      >To the content</a
+    >
     <a class="brand" href=${link(pages[0].name)}><${Icon} name="logo" size="26" /><span>OpenMetrics</span></a>
-    <button type="button" class="icon-button nav-button" aria-expanded=${isOpen} aria-label="Menu" onClick=${() => setIsOpen(!isOpen)}><${Icon} name=${isOpen ? "close" : "menu"} size="22" /></button>
-    <nav aria-label="Pages">${analyses.map(row)}<hr />${PAGES.map(row)}</nav>
-    <div class="side-foot"><button type="button" class="text-button" onClick=${() => setTheme(next[0])}><${Icon} name=${theme === "dark" ? "moon" : "sun"} size="16" />${THEMES.find(([key]) => key === theme)[1]}</button>
-      ${hasKey() && html`<button type="button" class="text-button" onClick=${() => (saveKey(""), location.reload())}>Forget key</button>`}</div>
+    <button
+      type="button"
+      class="icon-button nav-button"
+      aria-expanded=${isOpen}
+      aria-label="Menu"
+      onClick=${() => setIsOpen(!isOpen)}>
+      <${Icon} name=${isOpen ? "close" : "menu"} size="22" />
+    </button>
+    <nav aria-label="Pages">
+      ${analyses.map(row)}
+      <hr />
+      ${PAGES.map(row)}
+    </nav>
+    <div class="side-foot">
+      <button type="button" class="text-button" onClick=${() => setTheme(next[0])}>
+        <${Icon}
+          name=${theme === "dark" ? "moon" : "sun"}
+          size="16" />${THEMES.find(([key]) => key === theme)[1]}
+      </button>
+      ${hasKey() &&
+        html`<button type="button" class="text-button"
+          onClick=${() => (saveKey(""), location.reload())}>Forget key</button>`}
+    </div>
   </header>`;
 }
 
@@ -62,9 +108,12 @@ function KeyDialog() {
     saveKey(key.trim());
     location.reload();
   };
-  return html`<${Dialog} title="A key is needed" onClose=${() => setNote(null)}><form class="stack" onSubmit=${use}>
-    <p>${hasKey() ? note : "This server answers those who have a key of scope read or admin. It is kept in this browser only."}</p>
-    <label class="field"><span class="field-label">Key</span><input type="password" value=${key} autofocus required onInput=${(event) => setKey(event.target.value)} autocomplete="off" /></label>
+  return html`<${Dialog} title="A key is needed" onClose=${() => setNote(null)}><form class="stack"
+    onSubmit=${use}>
+    <p>${hasKey() ? note
+      : "This server answers keys of scope read or admin. Yours is kept in this browser only."}</p>
+    <label class="field"><span class="field-label">Key</span><input type="password" value=${key} autofocus
+      required onInput=${(event) => setKey(event.target.value)} autocomplete="off" /></label>
     <button class="button is-primary">Use this key</button></form></${Dialog}>`;
 }
 
@@ -74,7 +123,9 @@ function Outlet({ route }) {
   const title = found?.title ?? "OpenMetrics";
   useEffect(() => void (document.title = `${title} · OpenMetrics`), [title]);
   if (found) return html`<${found.Page} query=${route.query} />`;
-  if (route.page) return html`<main class="page" id="main"><${Nothing} title="There is no such page"><a class="button" href=${link(pages[0].name)}>To the first page</a></${Nothing}></main>`;
+  if (route.page)
+    return html`<main class="page" id="main"><${Nothing} title="There is no such page"><a class="button"
+      href=${link(pages[0].name)}>To the first page</a></${Nothing}></main>`;
   if (!events) return html`<main class="page" id="main"><${Busy} /></main>`;
   const First = events.length ? pages[0].Page : StartPage;
   return html`<${First} query=${route.query} />`;
@@ -82,7 +133,8 @@ function Outlet({ route }) {
 
 function App() {
   const route = useRoute();
-  return html`<${Navigation} page=${route.page || pages[0].name} /><${Outlet} route=${route} /><${KeyDialog} /><${Toast} />`;
+  return html`<${Navigation} page=${route.page || pages[0].name} /><${Outlet}
+      route=${route} /><${KeyDialog} /><${Toast} />`;
 }
 
 render(html`<${App} />`, document.getElementById("app"));

@@ -35,7 +35,8 @@ export function useKept(path, fallback = null) {
   return found.path === path ? found.value : null;
 }
 
-const query = (pairs) => new URLSearchParams(Object.entries(pairs).filter(([, value]) => value != null && value !== ""));
+const query = (pairs) =>
+  new URLSearchParams(Object.entries(pairs).filter(([, value]) => value != null && value !== ""));
 
 export const EVENTS = "/v1/catalog/events?limit=1000";
 export const pathOfProperties = (event) => `/v1/catalog/properties?${query({ event, limit: 1000 })}`;
@@ -44,7 +45,8 @@ export const pathOfProperties = (event) => `/v1/catalog/properties?${query({ eve
 export const useEvents = () => useKept(EVENTS, { events: [] })?.events ?? null;
 
 /** Follow the property names, of one event or of all: `[{name, kinds, count}]`. */
-export const useProperties = (event) => useKept(pathOfProperties(event), { properties: [] })?.properties ?? null;
+export const useProperties = (event) =>
+  useKept(pathOfProperties(event), { properties: [] })?.properties ?? null;
 
 /** Follow the values of a field such as `props.plan`; null where they are not listed. */
 export function useValues(field, event, prefix = "") {
@@ -56,7 +58,7 @@ export function useValues(field, event, prefix = "") {
 /** Follow the saved segments: `[{id, label, ...}]`. */
 export const useSegments = () => useKept("/v1/segments", { segments: [] })?.segments ?? null;
 
-/** Choose the range to begin with: the last 30 days, or the 90 days before the newest event if it is older. */
+/** Choose the first range: the last 30 days, or the 90 days before the newest event if that is older. */
 export function chooseRange(events) {
   const newest = Math.max(...events.map((row) => Date.parse(row.last_seen)), 0);
   if (!newest || Date.now() - newest < 30 * 86_400_000) return { last: "30d" };

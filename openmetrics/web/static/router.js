@@ -6,7 +6,8 @@ const encode = (text) => encodeURIComponent(text).replace(/%(3A|2C|2F|7B|7D|5B|5
 /** Return the address of a page; members of `query` that are null are left out. */
 export function link(page, query = {}) {
   const pairs = Object.entries(query).filter(([, value]) => value != null && value !== "");
-  return `#/${page}${pairs.length ? "?" : ""}${pairs.map(([name, value]) => `${name}=${encode(value)}`).join("&")}`;
+  return `#/${page}${pairs.length ? "?"
+    : ""}${pairs.map(([name, value]) => `${name}=${encode(value)}`).join("&")}`;
 }
 
 /** Go to a page; `replace` leaves no step for Back. */

@@ -6,8 +6,13 @@ const fine = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 export const number = (value) =>
-  value == null ? "–" : Number.isInteger(value) || Math.abs(value) >= 10_000 ? whole.format(value) : fine.format(value);
-export const compact = (value) => (value == null ? "–" : Math.abs(value) < 10_000 ? number(value) : short.format(value));
+  value == null
+    ? "–"
+    : Number.isInteger(value) || Math.abs(value) >= 10_000
+      ? whole.format(value)
+      : fine.format(value);
+export const compact = (value) =>
+  value == null ? "–" : Math.abs(value) < 10_000 ? number(value) : short.format(value);
 export const percent = (share, digits = 1) => (share == null ? "–" : `${(share * 100).toFixed(digits)}%`);
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
@@ -15,7 +20,12 @@ export const plural = (count, one, many = `${one}s`) => `${number(count)} ${coun
 export function duration(seconds) {
   if (seconds == null) return "–";
   if (seconds < 1) return seconds === 0 ? "0 s" : "< 1 s";
-  const units = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+  const units = [
+    ["d", 86_400],
+    ["h", 3_600],
+    ["min", 60],
+    ["s", 1],
+  ];
   const first = units.findIndex(([, size]) => seconds >= size);
   const [unit, size] = units[first];
   const next = units[first + 1];
@@ -39,7 +49,11 @@ const formats = new Map();
 /** Write a time for an axis or a heading; `form` is an interval, `long`, `date` or `full`. */
 export function time(text, form = "full", timezone = "UTC") {
   const key = `${form} ${timezone}`;
-  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat("en-GB", { ...FORMS[form], timeZone: timezone, hourCycle: "h23" }));
+  if (!formats.has(key))
+    formats.set(
+      key,
+      new Intl.DateTimeFormat("en-GB", { ...FORMS[form], timeZone: timezone, hourCycle: "h23" }),
+    );
   return formats.get(key).format(new Date(text));
 }
 
@@ -74,9 +88,21 @@ export function groupName(group, isOther = false) {
 }
 
 export const OPERATORS = {
-  eq: "is", ne: "is not", in: "is one of", not_in: "is none of", contains: "contains",
-  not_contains: "does not contain", starts_with: "begins with", ends_with: "ends with", gt: "is more than",
-  gte: "is at least", lt: "is less than", lte: "is at most", between: "is between", exists: "is there", missing: "is missing",
+  eq: "is",
+  ne: "is not",
+  in: "is one of",
+  not_in: "is none of",
+  contains: "contains",
+  not_contains: "does not contain",
+  starts_with: "begins with",
+  ends_with: "ends with",
+  gt: "is more than",
+  gte: "is at least",
+  lt: "is less than",
+  lte: "is at most",
+  between: "is between",
+  exists: "is there",
+  missing: "is missing",
 };
 
 /** Write a field's path as people call it: `plan`, `plan (profile)`, `user id`. */
@@ -84,7 +110,9 @@ export function fieldName(path) {
   if (path && typeof path === "object") return `segment ${path.segment}`;
   const [, kind, name] = /^(props|user|fields|context)\.(.*)$/s.exec(path ?? "") ?? [];
   if (!kind) return { name: "event name", session_id: "session id", user_id: "user id" }[path] ?? path ?? "";
-  return kind === "props" ? name : `${name} (${{ user: "profile", fields: "field", context: "context" }[kind]})`;
+  return kind === "props"
+    ? name
+    : `${name} (${{ user: "profile", fields: "field", context: "context" }[kind]})`;
 }
 
 /** Write an event, a list of them, or any event. */
@@ -107,9 +135,11 @@ export function filter(found) {
   if (found.segment) return html`in segment <b>${found.segment}</b>`;
   if (found.did) {
     const { event, at_least: least, within } = found.did;
-    return html`did ${eventName(event)}${least > 1 ? ` at least ${least} times` : ""}${within ? ` in ${range(within)}` : ""}`;
+    const times = least > 1 ? ` at least ${least} times` : "";
+    return html`did ${eventName(event)}${times}${within ? ` ${during(within)}` : ""}`;
   }
-  if (["exists", "missing"].includes(found.op)) return html`<b>${fieldName(found.field)}</b> ${OPERATORS[found.op]}`;
+  if (["exists", "missing"].includes(found.op))
+    return html`<b>${fieldName(found.field)}</b> ${OPERATORS[found.op]}`;
   const shown = found.op === "between" ? (found.value ?? []).join(" and ") : value(found.value);
   return html`<b>${fieldName(found.field)}</b> ${OPERATORS[found.op]} <b>${shown || "…"}</b>`;
 }

@@ -14,7 +14,9 @@ export function chooseTicks(lowest, highest, count = 4) {
   const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999);
   const first = lowest < 0 ? Math.floor(lowest / step) : 0;
   const last = Math.max(Math.ceil(highest / step - 1e-9), first + 1);
-  return Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
+  return Array.from({ length: last - first + 1 }, (_, index) =>
+    Number(((first + index) * step).toPrecision(12)),
+  );
 }
 
 /** Choose which of `count` labels fit, each `width` wide, in `room`: every n-th. */

@@ -60,8 +60,11 @@ function Compare({ sides, onPick }) {
   };
   const second = sides?.[1];
   return html`<${Section} title="Side by side">
-    <${SegmentPicker} label="First segment" value=${sides?.[0] ?? first} placeholder="Everybody" onPick=${(id) => set(id, second)} onClear=${() => set(null, null)} />
-    ${(sides?.[0] ?? first) && html`<${SegmentPicker} label="Second segment" value=${second} placeholder="Compare with …" onPick=${(id) => set(sides?.[0] ?? first, id)} onClear=${() => set(first, null)} />`}
+    <${SegmentPicker} label="First segment" value=${sides?.[0] ?? first} placeholder="Everybody"
+      onPick=${(id) => set(id, second)} onClear=${() => set(null, null)} />
+    ${(sides?.[0] ?? first) &&
+      html`<${SegmentPicker} label="Second segment" value=${second} placeholder="Compare with …"
+        onPick=${(id) => set(sides?.[0] ?? first, id)} onClear=${() => set(first, null)} />`}
   </${Section}>`;
 }
 
@@ -74,33 +77,57 @@ function Actions({ analysis, question, csv }) {
     csv && { text: "Download CSV", icon: "download", run: () => saveFile(`${analysis.name}.csv`, csv()) },
   ];
   return html`<div class="actions">
-    <button type="button" class="button" onClick=${() => copy(location.href, "link")}><${Icon} name="link" />Copy link</button>
-    <button type="button" class="button" onClick=${() => setOpen("metric")}><${Icon} name="save" />Save as metric</button>
+    <button type="button" class="button" onClick=${() => copy(location.href, "link")}>
+      <${Icon} name="link" />Copy link
+    </button>
+    <button type="button" class="button" onClick=${() => setOpen("metric")}>
+      <${Icon} name="save" />Save as metric
+    </button>
     <${Menu} label="More" items=${items} />
-    ${open === "metric" && html`<${SaveMetric} analysis=${analysis.name} question=${question} onClose=${close} />`}
-    ${open === "dashboard" && html`<${AddToDashboard} analysis=${analysis.name} question=${question} onClose=${close} />`}
+    ${open === "metric" &&
+      html`<${SaveMetric} analysis=${analysis.name} question=${question} onClose=${close} />`}
+    ${open === "dashboard" &&
+      html`<${AddToDashboard} analysis=${analysis.name} question=${question} onClose=${close} />`}
   </div>`;
 }
 
 function NoData({ question, events, onRange }) {
-  const newest = events.map((row) => row.last_seen).sort().at(-1);
+  const newest = events
+    .map((row) => row.last_seen)
+    .sort()
+    .at(-1);
   const range = newest && chooseRange(events);
   const isThere = JSON.stringify(range) === JSON.stringify(question.range);
   return html`<${Nothing} title="No data in this range" icon="calendar">
     <p>Nothing ${during(question.range)} matches this question.</p>
     ${newest && html`<p class="quiet">The newest event is of ${time(newest)}.</p>`}
-    ${range && !isThere && html`<button type="button" class="button is-primary" onClick=${() => onRange(range)}>Show ${rangeInWords(range)}</button>`}
+    ${range && !isThere &&
+      html`<button type="button" class="button is-primary"
+        onClick=${() => onRange(range)}>Show ${rangeInWords(range)}</button>`}
   </${Nothing}>`;
 }
 
 const quote = (cell) => (/[",\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
-const toCsv = (rows) => rows.map((row) => row.map((cell) => quote(String(cell ?? ""))).join(",")).join("\r\n");
+const toCsv = (rows) =>
+  rows.map((row) => row.map((cell) => quote(String(cell ?? ""))).join(",")).join("\r\n");
 
 function Sides({ panel, question, answer, state, pick }) {
-  const view = (side, index) => html`<${panel.Answer} question=${question} answer=${side} ...${state} pick=${(what, title) => pick(what, title, index)} />`;
+  const view = (side, index) =>
+    html`<${panel.Answer}
+      question=${question}
+      answer=${side}
+      ...${state}
+      pick=${(what, title) => pick(what, title, index)} />`;
   if (!answer.sides) return view(answer);
-  return html`<div class="sides">${answer.sides.map((side, index) => html`<section aria-label=${question.compare_segments[index]}>
-    <h2><${Icon} name="users" /> ${question.compare_segments[index]}</h2>${view(side, index)}</section>`)}</div>
+  return html`<div class="sides">
+      ${answer.sides.map(
+        (side, index) =>
+          html`<section aria-label=${question.compare_segments[index]}>
+            <h2><${Icon} name="users" /> ${question.compare_segments[index]}</h2>
+            ${view(side, index)}
+          </section>`,
+      )}
+    </div>
     <${Differences} rows=${answer.difference} />`;
 }
 
@@ -110,8 +137,14 @@ function Differences({ rows }) {
   const text = sure.length
     ? `${sure.length} of ${rows.length} shares differ by more than chance would explain (p below 0.05).`
     : "No share differs by more than chance may explain, or there are too few people to tell.";
-  return html`<details class="differences"><summary>${text}</summary>
-    <ul>${rows.map((row) => html`<li><code>${row.at}</code> ${row.p == null ? "fewer than 30" : `p = ${row.p < 0.001 ? "< 0.001" : row.p.toFixed(3)}`}</li>`)}</ul></details>`;
+  return html`<details class="differences">
+    <summary>${text}</summary>
+    <ul>
+      ${rows.map((row) =>
+        html`<li><code>${row.at}</code> ${row.p == null ? "fewer than 30"
+          : `p = ${row.p < 0.001 ? "< 0.001" : row.p.toFixed(3)}`}</li>`)}
+    </ul>
+  </details>`;
 }
 
 function Result({ analysis, panel, question, events, state, change, setPicked }) {
@@ -124,19 +157,39 @@ function Result({ analysis, panel, question, events, state, change, setPicked })
   const csv = panel.rows && first && !value.sides && (() => toCsv(panel.rows(first, question)));
   const body = missing
     ? html`<${Nothing} title=${missing} icon=${panel.icon ?? "question"} />`
-    : error ? html`<${Failure} error=${error} again=${found.again} />`
-    : !value ? html`<${Busy} progress=${progress} />`
-    : isNothing ? html`<${NoData} question=${question} events=${events} onRange=${(range) => change({ range })} />`
-    : html`<${Sides} panel=${panel} question=${question} answer=${value} state=${state} pick=${pick ?? (() => null)} />`;
+    : error
+      ? html`<${Failure} error=${error} again=${found.again} />`
+      : !value
+        ? html`<${Busy} progress=${progress} />`
+        : isNothing
+          ? html`<${NoData} question=${question} events=${events} onRange=${(range) => change({ range })} />`
+          : html`<${Sides}
+              panel=${panel}
+              question=${question}
+              answer=${value}
+              state=${state}
+              pick=${pick ?? (() => null)} />`;
   return html`<section class="card result" aria-label="Answer" aria-busy=${isBusy}>
-    <div class="toolbar">${panel.hasRange !== false && html`<${RangePicker} value=${question.range} onPick=${(range) => change({ range })} />`}
-      ${panel.Tools && html`<${panel.Tools} question=${question} answer=${first} change=${change} ...${state} />`}
-      ${panel.hasZone !== false && html`<${ZonePicker} value=${question.timezone} onPick=${(timezone) => change({ timezone })} />`}</div>
+    <div class="toolbar">
+      ${panel.hasRange !== false &&
+        html`<${RangePicker} value=${question.range} onPick=${(range) => change({ range })} />`}
+      ${panel.Tools &&
+        html`<${panel.Tools} question=${question} answer=${first} change=${change} ...${state} />`}
+      ${panel.hasZone !== false &&
+        html`<${ZonePicker} value=${question.timezone} onPick=${(timezone) => change({ timezone })} />`}
+    </div>
     ${isBusy && value && html`<div class="progress" role="status"><span class="unseen">Counting</span></div>`}
     <div class=${isBusy && value ? "answer is-stale" : "answer"}>${body}</div>
-    ${first && !missing && html`<footer class="quiet"><span>${first.exact === false ? "Approximate" : "Exact"} · ${number(first.took_ms)} ms</span>
-      <${Actions} analysis=${analysis} question=${question} csv=${csv} /></footer>`}
-    ${(first?.warnings ?? []).map((row) => html`<p class="hint" role="note"><${Icon} name="warning" size="16" /> ${row.detail}</p>`)}
+    ${
+      first &&
+      !missing &&
+      html`<footer class="quiet">
+        <span>${first.exact === false ? "Approximate" : "Exact"} · ${number(first.took_ms)} ms</span>
+        <${Actions} analysis=${analysis} question=${question} csv=${csv} />
+      </footer>`
+    }
+    ${(first?.warnings ?? []).map((row) =>
+      html`<p class="hint" role="note"><${Icon} name="warning" size="16" /> ${row.detail}</p>`)}
   </section>`;
 }
 
@@ -160,15 +213,30 @@ export function AnalysisPage({ analysis, query }) {
   const state = { view: query.view, setView: (view) => put(question, view) };
   const sentence = panel.sentence?.(question);
   return html`<main class="page" id="main">
-    <header class="page-head"><h1>${panel.title}</h1>
-      ${sentence && html`<p class="sentence">${sentence}${where(question.filter)}${question.range && `, ${during(question.range)}`}.</p>`}</header>
+    <header class="page-head">
+      <h1>${panel.title}</h1>
+      ${sentence &&
+        html`<p class="sentence">${sentence}${where(question.filter)}${question.range &&
+          `, ${during(question.range)}`}.</p>`}
+    </header>
     <div class="split">
-      <details class="card builder" open=${isWide}><summary>Change the question</summary>
+      <details class="card builder" open=${isWide}>
+        <summary>Change the question</summary>
         <${panel.Form} question=${question} change=${change} events=${events} />
-        ${panel.hasSides !== false && html`<${Compare} sides=${question.compare_segments} onPick=${(sides) => change({ compare_segments: sides })} />`}</details>
-      <${Result} analysis=${analysis} panel=${panel} question=${question} events=${events} state=${state} change=${change}
+        ${panel.hasSides !== false &&
+          html`<${Compare} sides=${question.compare_segments}
+            onPick=${(sides) => change({ compare_segments: sides })} />`}
+      </details>
+      <${Result}
+        analysis=${analysis}
+        panel=${panel}
+        question=${question}
+        events=${events}
+        state=${state}
+        change=${change}
         setPicked=${(what, title, side) => setPicked({ what, title, side })} />
     </div>
-    ${picked && html`<${People} analysis=${analysis.name} title=${picked.title} question=${askedOf(picked, question)} onClose=${() => setPicked(null)} />`}
+    ${picked && html`<${People} analysis=${analysis.name} title=${picked.title}
+      question=${askedOf(picked, question)} onClose=${() => setPicked(null)} />`}
   </main>`;
 }

@@ -11,23 +11,30 @@ import { copy } from "../parts/saving.js";
 const LOOK_MS = 1_500;
 
 const calls = (base) => ({
-  curl: `curl ${base}/v1/collect -H 'Content-Type: application/json'${config.needs_key ? " \\\n  -H 'Authorization: Bearer KEY'" : ""} \\
+  curl: `curl ${base}/v1/collect -H 'Content-Type: application/json'${config.needs_key
+    ? " \\\n  -H 'Authorization: Bearer KEY'" : ""} \\
   -d '{"name": "signup", "user_id": "ada", "session_id": "s1", "properties": {"plan": "pro"}}'`,
   JavaScript: `navigator.sendBeacon("${base}/v1/collect${config.needs_key ? "?key=KEY" : ""}",
   JSON.stringify({name: "signup", session_id: "s1", properties: {plan: "pro"}}));`,
   Python: `import json, urllib.request
 
 event = {"name": "signup", "user_id": "ada", "properties": {"plan": "pro"}}
-request = urllib.request.Request("${base}/v1/collect", json.dumps(event).encode()${config.needs_key ? ',\n                                 {"Authorization": "Bearer KEY"}' : ""})
+request = urllib.request.Request("${base}/v1/collect", json.dumps(event).encode()${config.needs_key
+  ? ',\n                                 {"Authorization": "Bearer KEY"}' : ""})
 print(urllib.request.urlopen(request).read())`,
-  Pixel: `<img src="${base}/t.gif?type=pageview&tags=plan=pro&userId=ada${config.needs_key ? "&key=KEY" : ""}" alt="">`,
+  Pixel: `<img src="${base}/t.gif?type=pageview&tags=plan=pro&userId=ada${config.needs_key ? "&key=KEY"
+    : ""}" alt="">`,
   "micro-metrics": `curl ${base}/api/track -d '{"type": "signup", "tags": {"plan": "pro"}, "value": 1}'`,
   "OpenMetrics 0": `curl -g '${base}/v1/events?q={"sessionId":"s1","events":[{"name":"signup"}]}'`,
 });
 
 const LOOKS = [
-  ["/v1/catalog/events", "Which events are there?"], ["/v1/catalog/properties", "Which properties?"], ["/v1/users", "Who are the users?"],
-  ["/v1/live", "What happens right now?"], ["/openapi.json", "Every route, as OpenAPI"], ["/metrics", "The server's own figures"],
+  ["/v1/catalog/events", "Which events are there?"],
+  ["/v1/catalog/properties", "Which properties?"],
+  ["/v1/users", "Who are the users?"],
+  ["/v1/live", "What happens right now?"],
+  ["/openapi.json", "Every route, as OpenAPI"],
+  ["/metrics", "The server's own figures"],
 ];
 
 function useFirstEvent() {
@@ -55,20 +62,67 @@ export function StartPage() {
   const events = useFirstEvent();
   const ways = calls(location.origin);
   const isThere = events?.length > 0;
+  const names = events
+    ?.slice(0, 5)
+    .map((row) => row.name)
+    .join(", ");
   const count = events?.reduce((sum, row) => sum + row.count, 0);
-  return html`<main class="page is-narrow" id="main"><header class="page-head"><h1>Send events</h1>
-    <p class="sentence">An event says what happened, and who did it. Copy a call, send it, and look at the light below.</p></header>
-    <section class="card"><div class="toolbar"><${Toggle} label="How to send" value=${way} options=${Object.keys(ways).map((name) => [name, name])} onPick=${setWay} /></div>
-      <div class="call"><pre tabindex="0">${ways[way]}</pre>
-        <button type="button" class="button" onClick=${() => copy(ways[way], "call")}><${Icon} name="copy" size="16" />Copy</button></div>
-      ${config.needs_key && html`<p class="quiet">This server asks for keys: put yours where KEY stands. <code>openmetrics keys create write</code> makes one.</p>`}
+  return html`<main class="page is-narrow" id="main">
+    <header class="page-head">
+      <h1>Send events</h1>
+      <p class="sentence">
+        An event says what happened, and who did it. Copy a call, send it, and look at the light below.
+      </p>
+    </header>
+    <section class="card">
+      <div class="toolbar">
+        <${Toggle}
+          label="How to send"
+          value=${way}
+          options=${Object.keys(ways).map((name) => [name, name])}
+          onPick=${setWay} />
+      </div>
+      <div class="call">
+        <pre tabindex="0">${ways[way]}</pre>
+        <button type="button" class="button" onClick=${() => copy(ways[way], "call")}>
+          <${Icon} name="copy" size="16" />Copy
+        </button>
+      </div>
+      ${config.needs_key &&
+        html`<p class="quiet">
+          Put a key where KEY stands; <code>openmetrics keys create write</code> makes one.
+        </p>`}
     </section>
-    <section class=${`card light ${isThere ? "is-on" : ""}`} role="status"><i aria-hidden="true" />
-      ${isThere
-        ? html`<div><h2>${number(count)} ${count === 1 ? "event has" : "events have"} arrived</h2><p class="quiet">The latest names: ${events.slice(0, 5).map((row) => row.name).join(", ")}.</p></div>
-            <a class="button is-primary" href=${link(config.analyses.find((row) => row.name === "trends")?.name ?? config.analyses[0]?.name ?? "start")}>Look at them</a>`
-        : html`<div><h2>Waiting for the first event …</h2><p class="quiet">This turns green by itself.</p></div>`}
+    <section class=${`card light ${isThere ? "is-on" : ""}`} role="status">
+      <i aria-hidden="true" />
+      ${
+        isThere
+          ? html`<div>
+                <h2>${number(count)} ${count === 1 ? "event has" : "events have"} arrived</h2>
+                <p class="quiet">
+                  ${`Most often: ${names}.`}
+                </p>
+              </div>
+              <a
+                class="button is-primary"
+                href=${link(config.analyses.find((row) =>
+                  row.name === "trends")?.name ?? config.analyses[0]?.name ?? "start")}
+                >Look at them</a
+              >`
+          : html`<div>
+              <h2>Waiting for the first event …</h2>
+              <p class="quiet">This turns green by itself.</p>
+            </div>`
+      }
     </section>
-    <section class="card"><h2>Ask the API</h2><ul class="links">${LOOKS.map(([path, text]) => html`<li><a href=${path}>${text}</a><code>${path}</code></li>`)}</ul></section>
-    <p class="quiet">OpenMetrics ${config.version} · engine ${config.engine} · <a href="/health/ready">health</a></p></main>`;
+    <section class="card">
+      <h2>Ask the API</h2>
+      <ul class="links">
+        ${LOOKS.map(([path, text]) => html`<li><a href=${path}>${text}</a><code>${path}</code></li>`)}
+      </ul>
+    </section>
+    <p class="quiet">
+      OpenMetrics ${config.version} · engine ${config.engine} · <a href="/health/ready">health</a>
+    </p>
+  </main>`;
 }

@@ -19,11 +19,22 @@ export function Dialog({ title, onClose, isDrawer, children }) {
     event.preventDefault();
     onClose();
   };
-  return html`<dialog ref=${box} class=${isDrawer ? "drawer" : "dialog"} aria-label=${title} onCancel=${cancel}
+  return html`<dialog
+    ref=${box}
+    class=${isDrawer ? "drawer" : "dialog"}
+    aria-label=${title}
+    onCancel=${cancel}
     onMouseDown=${(event) => event.target === box.current && onClose()}>
-    <div class="dialog-body"><header><h2>${title}</h2>
-      <button type="button" class="icon-button" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button></header>
-      ${children}</div></dialog>`;
+    <div class="dialog-body">
+      <header>
+        <h2>${title}</h2>
+        <button type="button" class="icon-button" aria-label="Close" onClick=${onClose}>
+          <${Icon} name="close" />
+        </button>
+      </header>
+      ${children}
+    </div>
+  </dialog>`;
 }
 
 /** A button that opens a few actions: `items` is `[{text, icon, run}]`. */
@@ -49,12 +60,32 @@ export function Menu({ label, icon = "more", items }) {
     event.preventDefault();
     event.stopPropagation();
   };
-  return html`<div class="menu" ref=${box} onKeyDown=${press} onFocusOut=${(event) => !box.current.contains(event.relatedTarget) && setIsOpen(false)}>
-    <button type="button" class="button" aria-haspopup="menu" aria-expanded=${isOpen} onClick=${() => setIsOpen(!isOpen)}>
-      <${Icon} name=${icon} />${label}</button>
-    ${isOpen && html`<div class="popover menu-pop" role="menu" aria-label=${label}>
-      ${items.filter(Boolean).map((item) => html`<button type="button" role="menuitem" tabindex="-1" onClick=${() => (close(), item.run())}>
-        <${Icon} name=${item.icon} size="16" />${item.text}</button>`)}</div>`}
+  return html`<div
+    class="menu"
+    ref=${box}
+    onKeyDown=${press}
+    onFocusOut=${(event) => !box.current.contains(event.relatedTarget) && setIsOpen(false)}>
+    <button
+      type="button"
+      class="button"
+      aria-haspopup="menu"
+      aria-expanded=${isOpen}
+      onClick=${() => setIsOpen(!isOpen)}>
+      <${Icon} name=${icon} />${label}
+    </button>
+    ${
+      isOpen &&
+      html`<div class="popover menu-pop" role="menu" aria-label=${label}>
+        ${items
+          .filter(Boolean)
+          .map(
+            (item) =>
+              html`<button type="button" role="menuitem" tabindex="-1" onClick=${() => (close(), item.run())}>
+                <${Icon} name=${item.icon} size="16" />${item.text}
+              </button>`,
+          )}
+      </div>`
+    }
   </div>`;
 }
 

@@ -12,8 +12,14 @@ const LIMITED = ["eq", "ne", "in", "not_in", "exists", "missing"];
 const NUMERIC = ["gt", "gte", "lt", "lte"];
 const LISTS = ["in", "not_in"];
 const BARE = ["exists", "missing"];
-const JOINS = [["all", "all of"], ["any", "any of"]];
-const DID = [["did", "did"], ["not", "did not"]];
+const JOINS = [
+  ["all", "all of"],
+  ["any", "any of"],
+];
+const DID = [
+  ["did", "did"],
+  ["not", "did not"],
+];
 
 const joinOf = (node) => (node.any ? "any" : node.all ? "all" : null);
 
@@ -33,7 +39,9 @@ export function clean(node) {
   }
   if (BARE.includes(node.op)) return { field: node.field, op: node.op };
   const values = Array.isArray(node.value) ? node.value : [node.value];
-  const isWhole = values.length >= (node.op === "between" ? 2 : 1) && values.every((value) => value != null && value !== "");
+  const isWhole =
+    values.length >= (node.op === "between" ? 2 : 1) &&
+    values.every((value) => value != null && value !== "");
   return isWhole ? { field: node.field, op: node.op, value: node.value } : undefined;
 }
 
@@ -45,18 +53,39 @@ function ValueInput({ node, event, onChange }) {
   if (BARE.includes(node.op)) return null;
   if (node.op === "between") {
     const [from, to] = node.value ?? [];
-    return html`<div class="pair"><${NumberInput} label="From" isHidden value=${from} step="any" onPick=${(found) => give([found, to])} />
-      <span>and</span><${NumberInput} label="To" isHidden value=${to} step="any" onPick=${(found) => give([from, found])} /></div>`;
+    return html`<div class="pair">
+      <${NumberInput} label="From" isHidden value=${from} step="any" onPick=${(found) => give([found, to])} />
+      <span>and</span
+      ><${NumberInput} label="To" isHidden value=${to} step="any" onPick=${(found) => give([from, found])} />
+    </div>`;
   }
-  if (NUMERIC.includes(node.op)) return html`<${NumberInput} label="Value" isHidden value=${node.value} step="any" onPick=${give} />`;
-  if (!["eq", "ne", ...LISTS].includes(node.op)) return html`<${TextInput} label="Value" isHidden value=${node.value} onPick=${give} placeholder="Text" />`;
-  const options = values?.map((row) => ({ value: String(row.value), label: row.value === "" ? "(empty)" : String(row.value), hint: row.count }));
+  if (NUMERIC.includes(node.op))
+    return html`<${NumberInput} label="Value" isHidden value=${node.value} step="any" onPick=${give} />`;
+  if (!["eq", "ne", ...LISTS].includes(node.op))
+    return html`<${TextInput}
+      label="Value"
+      isHidden
+      value=${node.value}
+      onPick=${give}
+      placeholder="Text" />`;
+  const options = values?.map((row) => ({
+    value: String(row.value),
+    label: row.value === "" ? "(empty)" : String(row.value),
+    hint: row.count,
+  }));
   const chosen = isList ? (node.value ?? []) : node.value;
-  const toggle = (value) => give(chosen.includes(value) ? chosen.filter((other) => other !== value) : [...chosen, value]);
+  const toggle = (value) =>
+    give(chosen.includes(value) ? chosen.filter((other) => other !== value) : [...chosen, value]);
   const isListed = node.field.startsWith("props.") || ["name", "source", "value"].includes(node.field);
-  return html`<${Picker} label="Value" value=${isList ? chosen : String(chosen ?? "")} isMultiple=${isList}
+  return html`<${Picker}
+    label="Value"
+    value=${isList ? chosen : String(chosen ?? "")}
+    isMultiple=${isList}
     shown=${isList ? chosen.join(", ") : chosen == null ? null : chosen === "" ? "(empty)" : String(chosen)}
-    placeholder="Choose a value" options=${isListed ? options : []} onSearch=${setText} allowsOther=${(found) => found}
+    placeholder="Choose a value"
+    options=${isListed ? options : []}
+    onSearch=${setText}
+    allowsOther=${(found) => found}
     onPick=${isList ? toggle : give} />`;
 }
 
@@ -64,11 +93,21 @@ function Condition({ node, event, onChange }) {
   const isLimited = /^(fields|context)\./.test(node.field);
   const names = Object.keys(OPERATORS).filter((op) => !isLimited || LIMITED.includes(op));
   const pick = (op) => {
-    const isSame = LISTS.includes(op) === LISTS.includes(node.op) && (op === "between") === (node.op === "between");
-    onChange({ ...node, op, value: isSame ? node.value : op === "between" || LISTS.includes(op) ? [] : undefined });
+    const isSame =
+      LISTS.includes(op) === LISTS.includes(node.op) && (op === "between") === (node.op === "between");
+    onChange({
+      ...node,
+      op,
+      value: isSame ? node.value : op === "between" || LISTS.includes(op) ? [] : undefined,
+    });
   };
   return html`<span class="condition-name">${fieldName(node.field)}</span>
-    <${Choice} label="Condition" isHidden value=${node.op} options=${names.map((op) => [op, OPERATORS[op]])} onPick=${pick} />
+    <${Choice}
+      label="Condition"
+      isHidden
+      value=${node.op}
+      options=${names.map((op) => [op, OPERATORS[op]])}
+      onPick=${pick} />
     <${ValueInput} node=${node} event=${event} onChange=${onChange} />`;
 }
 
@@ -76,9 +115,21 @@ function Did({ node, isNot, onChange }) {
   const did = node.did;
   const change = (patch) => onChange(wrap({ did: { ...did, ...patch } }, isNot));
   const wrap = (found, not) => (not ? { not: found } : found);
-  return html`<${Toggle} label="Did it or not" value=${isNot ? "not" : "did"} options=${DID} onPick=${(key) => onChange(wrap(node, key === "not"))} />
+  return html`<${Toggle}
+      label="Did it or not"
+      value=${isNot ? "not" : "did"}
+      options=${DID}
+      onPick=${(key) => onChange(wrap(node, key === "not"))} />
     <${EventPicker} value=${did.event} onPick=${(event) => change({ event })} />
-    <div class="pair"><span>at least</span><${NumberInput} label="Times" isHidden min="1" value=${did.at_least ?? 1} onPick=${(count) => change({ at_least: count || 1 })} /><span>times, in</span></div>
+    <div class="pair">
+      <span>at least</span
+      ><${NumberInput}
+        label="Times"
+        isHidden
+        min="1"
+        value=${did.at_least ?? 1}
+        onPick=${(count) => change({ at_least: count || 1 })} /><span>times, in</span>
+    </div>
     <${RangePicker} value=${did.within} onPick=${(within) => change({ within })} />`;
 }
 
@@ -91,10 +142,19 @@ function Row({ node, event, depth, onChange, onRemove }) {
       ? html`<${Did} node=${inner} isNot=${isNot} onChange=${onChange} />`
       : "segment" in inner
         ? html`<span class="condition-name">${isNot ? "not in segment" : "in segment"}</span>
-            <${SegmentPicker} value=${inner.segment} onPick=${(segment) => onChange(isNot ? { not: { segment } } : { segment })} />`
-        : html`<${Condition} node=${inner} event=${event} onChange=${(found) => onChange(isNot ? { not: found } : found)} />`;
-  return html`<div class="condition">${body}
-    <button type="button" class="icon-button" aria-label="Remove this condition" onClick=${onRemove}><${Icon} name="close" size="16" /></button></div>`;
+            <${SegmentPicker}
+              value=${inner.segment}
+              onPick=${(segment) => onChange(isNot ? { not: { segment } } : { segment })} />`
+        : html`<${Condition}
+            node=${inner}
+            event=${event}
+            onChange=${(found) => onChange(isNot ? { not: found } : found)} />`;
+  return html`<div class="condition">
+    ${body}
+    <button type="button" class="icon-button" aria-label="Remove this condition" onClick=${onRemove}>
+      <${Icon} name="close" size="16" />
+    </button>
+  </div>`;
 }
 
 const OTHERS = [
@@ -113,8 +173,19 @@ function AddRow({ event, label, onPick }) {
     ...PATHS.map((path) => field(path, "Event")),
     ...OTHERS,
   ];
-  const parse = (text) => ({ field: /^(props|user|fields|context)\./.test(text) ? text : `props.${text}`, op: "eq" });
-  return html`<${Picker} label=${label} shown=${null} placeholder=${label} icon="plus" isQuiet options=${options} onPick=${onPick} allowsOther=${parse} />`;
+  const parse = (text) => ({
+    field: /^(props|user|fields|context)\./.test(text) ? text : `props.${text}`,
+    op: "eq",
+  });
+  return html`<${Picker}
+    label=${label}
+    shown=${null}
+    placeholder=${label}
+    icon="plus"
+    isQuiet
+    options=${options}
+    onPick=${onPick}
+    allowsOther=${parse} />`;
 }
 
 function Group({ node, event, depth, label = "Add condition", onChange }) {
@@ -122,11 +193,29 @@ function Group({ node, event, depth, label = "Add condition", onChange }) {
   const rows = node[join];
   const set = (found) => onChange({ [join]: found });
   return html`<div class=${depth ? "group is-inner" : "group"}>
-    ${rows.length > 1 && html`<div class="join"><span>Where</span>
-      <${Toggle} label="Join conditions by" value=${join} options=${JOINS} onPick=${(key) => onChange({ [key]: rows })} /><span>these hold</span></div>`}
-    ${rows.map((row, index) => html`<${Row} key=${index} node=${row} event=${event} depth=${depth}
-      onChange=${(found) => set(rows.with(index, found))} onRemove=${() => set(rows.filter((_, other) => other !== index))} />`)}
-    <${AddRow} event=${event} label=${label} onPick=${(found) => set([...rows, structuredClone(found)])} /></div>`;
+    ${
+      rows.length > 1 &&
+      html`<div class="join">
+        <span>Where</span>
+        <${Toggle}
+          label="Join conditions by"
+          value=${join}
+          options=${JOINS}
+          onPick=${(key) => onChange({ [key]: rows })} /><span>these hold</span>
+      </div>`
+    }
+    ${rows.map(
+      (row, index) =>
+        html`<${Row}
+          key=${index}
+          node=${row}
+          event=${event}
+          depth=${depth}
+          onChange=${(found) => set(rows.with(index, found))}
+          onRemove=${() => set(rows.filter((_, other) => other !== index))} />`,
+    )}
+    <${AddRow} event=${event} label=${label} onPick=${(found) => set([...rows, structuredClone(found)])} />
+  </div>`;
 }
 
 /** Edit a condition, undefined being none; what is not filled in yet is kept here and not given on. */

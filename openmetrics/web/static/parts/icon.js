@@ -16,27 +16,45 @@ const PATHS = {
   filter: "M4 6h16M7 12h10M10 18h4",
   calendar: "M5 6h14v13H5zM5 10h14M9 3.5V7m6-3.5V7",
   split: "M12 4v5m0 0-6 5v6m6-11 6 5v6",
-  users: "M9 11a3.2 3.2 0 1 0 0-6.4A3.2 3.2 0 0 0 9 11m-6 8c0-3.4 2.6-5.4 6-5.4s6 2 6 5.4m1-8.4a2.8 2.8 0 1 0 0-5.4m2 13.8h3c0-2.6-1.2-4.4-3.4-5.1",
+  users:
+    "M9 11a3.2 3.2 0 1 0 0-6.4A3.2 3.2 0 0 0 9 11m-6 8c0-3.4 2.6-5.4 6-5.4s6 2 6 5.4" +
+    "m1-8.4a2.8 2.8 0 1 0 0-5.4m2 13.8h3c0-2.6-1.2-4.4-3.4-5.1",
   dashboard: "M4 5h7v6H4zm9 0h7v9h-7zM4 13h7v6H4zm9 3h7v3h-7z",
-  live: "M12 13.5a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3M8 16a5.6 5.6 0 0 1 0-8m8 0a5.6 5.6 0 0 1 0 8M5.2 18.8a9.6 9.6 0 0 1 0-13.6m13.6 0a9.6 9.6 0 0 1 0 13.6",
-  settings: "M4 7h9m4 0h3M4 17h3m4 0h9M15 9.2a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4m-6 10a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4",
+  live:
+    "M12 13.5a1.5 1.5 0 1 0 0-3 1.5 1.5 0 0 0 0 3M8 16a5.6 5.6 0 0 1 0-8" +
+    "m8 0a5.6 5.6 0 0 1 0 8M5.2 18.8a9.6 9.6 0 0 1 0-13.6m13.6 0a9.6 9.6 0 0 1 0 13.6",
+  settings:
+    "M4 7h9m4 0h3M4 17h3m4 0h9M15 9.2a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4" +
+    "m-6 10a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4",
   more: "M5.5 12h.01M12 12h.01M18.5 12h.01",
   copy: "M9 9h10v11H9zM6 15H5V4h10v2",
   download: "M12 4v11m0 0-4.5-4.5M12 15l4.5-4.5M5 19.5h14",
   save: "M6 4.5h12v15l-6-4.2-6 4.2z",
-  link: "M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.300l-1 1M14 10a4 4 0 0 0-5.700 0l-3 3A4 4 0 0 0 11 18.700l1-1",
-  check: "m5 12.500 4.500 4.500L19 7.500",
+  link: "M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1",
+  check: "m5 12.5 4.5 4.5L19 7.5",
   menu: "M4 7h16M4 12h16M4 17h16",
-  sun: "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8m0-13v1.500M12 19.500V21M3 12h1.500M19.500 12H21M5.600 5.600l1.100 1.100m10.600 10.600 1.100 1.100m0-12.800-1.100 1.100M6.700 17.300l-1.100 1.100",
-  moon: "M19.500 14A8 8 0 0 1 10 4.500a8 8 0 1 0 9.500 9.500z",
-  up: "m6 14.500 6-6 6 6",
-  trash: "M5 7h14M10 7V4.500h4V7m-7.500 0 1 12.500h9l1-12.500",
-  warning: "M12 4 2.800 19.500h18.400zM12 10v4.500m0 2.600v.1",
+  sun:
+    "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8m0-13v1.5M12 19.5V21M3 12h1.5M19.5 12H21M5.6 5.6l1.1" +
+    " 1.1m10.6 10.6 1.1 1.1m0-12.8-1.1 1.1M6.7 17.3l-1.1 1.1",
+  moon: "M19.5 14A8 8 0 0 1 10 4.5a8 8 0 1 0 9.5 9.5z",
+  up: "m6 14.5 6-6 6 6",
+  trash: "M5 7h14M10 7V4.5h4V7m-7.5 0 1 12.5h9l1-12.5",
+  warning: "M12 4 2.8 19.5h18.4zM12 10v4.5m0 2.6v.1",
 };
 
 /** Show an icon by its name. */
 export function Icon({ name, size = 18 }) {
-  return html`<svg class="icon" width=${size} height=${size} viewBox="0 0 24 24" fill="none" stroke="currentColor"
-    stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
-    <path d=${PATHS[name] ?? PATHS.question} /></svg>`;
+  return html`<svg
+    class="icon"
+    width=${size}
+    height=${size}
+    viewBox="0 0 24 24"
+    fill="none"
+    stroke="currentColor"
+    stroke-width="1.8"
+    stroke-linecap="round"
+    stroke-linejoin="round"
+    aria-hidden="true">
+    <path d=${PATHS[name] ?? PATHS.question} />
+  </svg>`;
 }

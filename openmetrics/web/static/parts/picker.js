@@ -12,11 +12,14 @@ const normalise = (text) => String(text ?? "").toLowerCase();
 
 function findRows(options, text, allowsOther) {
   const words = normalise(text).split(/\s+/).filter(Boolean);
-  const fits = (row) => words.every((word) => normalise(row.label).includes(word) || normalise(row.group).includes(word));
+  const fits = (row) =>
+    words.every((word) => normalise(row.label).includes(word) || normalise(row.group).includes(word));
   const rows = (options ?? []).filter(fits).slice(0, SHOWN);
   const given = text.trim();
   const isKnown = (options ?? []).some((row) => row.label === given || row.value === given);
-  return allowsOther && given && !isKnown ? [...rows, { value: allowsOther(given), label: `Use “${given}”`, isOther: true }] : rows;
+  return allowsOther && given && !isKnown
+    ? [...rows, { value: allowsOther(given), label: `Use “${given}”`, isOther: true }]
+    : rows;
 }
 
 function Rows({ id, rows, active, chosen, pick, isLoading }) {
@@ -25,15 +28,24 @@ function Rows({ id, rows, active, chosen, pick, isLoading }) {
   let group;
   return html`<ul role="listbox" id=${id} aria-label="Choices">
     ${rows.map((row, index) => {
-      const heading = row.group !== group ? html`<li class="picker-group" role="presentation">${row.group}</li>` : null;
+      const heading =
+        row.group !== group ? html`<li class="picker-group" role="presentation">${row.group}</li>` : null;
       group = row.group;
       return html`${row.group && heading}
-        <li id=${`${id}-${index}`} key=${index} role="option" class=${index === active ? "is-active" : ""}
-          aria-selected=${chosen(row.value)} onMouseDown=${(event) => event.preventDefault()} onClick=${() => pick(row)}>
+        <li
+          id=${`${id}-${index}`}
+          key=${index}
+          role="option"
+          class=${index === active ? "is-active" : ""}
+          aria-selected=${chosen(row.value)}
+          onMouseDown=${(event) => event.preventDefault()}
+          onClick=${() => pick(row)}>
           <span class="picker-label">${row.label}</span>
           ${row.hint != null && html`<span class="picker-hint">${row.hint}</span>`}
-          ${chosen(row.value) && html`<${Icon} name="check" size="16" />`}</li>`;
-    })}</ul>`;
+          ${chosen(row.value) && html`<${Icon} name="check" size="16" />`}
+        </li>`;
+    })}
+  </ul>`;
 }
 
 function Popover({ label, options, allowsOther, isMultiple, value, onPick, onSearch, close }) {
@@ -66,12 +78,31 @@ function Popover({ label, options, allowsOther, isMultiple, value, onPick, onSea
     onSearch?.(event.target.value);
   };
   return html`<div class="popover picker-pop">
-    <div class="picker-search"><${Icon} name="search" size="16" />
-      <input ref=${input} type="text" role="combobox" aria-label=${label} aria-expanded="true" aria-controls=${id}
-        aria-autocomplete="list" aria-activedescendant=${rows[active] ? `${id}-${active}` : undefined}
-        placeholder=${allowsOther && !options?.length ? "Type a value" : "Search"} value=${text} onInput=${search}
-        onKeyDown=${press} autocomplete="off" spellcheck=${false} /></div>
-    <${Rows} id=${id} rows=${rows} active=${active} chosen=${chosen} pick=${pick} isLoading=${options == null} />
+    <div class="picker-search">
+      <${Icon} name="search" size="16" />
+      <input
+        ref=${input}
+        type="text"
+        role="combobox"
+        aria-label=${label}
+        aria-expanded="true"
+        aria-controls=${id}
+        aria-autocomplete="list"
+        aria-activedescendant=${rows[active] ? `${id}-${active}` : undefined}
+        placeholder=${allowsOther && !options?.length ? "Type a value" : "Search"}
+        value=${text}
+        onInput=${search}
+        onKeyDown=${press}
+        autocomplete="off"
+        spellcheck=${false} />
+    </div>
+    <${Rows}
+      id=${id}
+      rows=${rows}
+      active=${active}
+      chosen=${chosen}
+      pick=${pick}
+      isLoading=${options == null} />
   </div>`;
 }
 
@@ -97,14 +128,35 @@ export function Picker({ label, value, shown, icon, placeholder = "Choose…", i
     }
   };
   const isEmpty = shown == null || shown === "";
-  return html`<div class=${`picker ${isQuiet ? "is-quiet" : ""}`} ref=${box} onFocusOut=${leave} onKeyDown=${press}>
-    <button type="button" class="picker-button" aria-haspopup="listbox" aria-expanded=${isOpen}
-      aria-label=${`${label}: ${isEmpty ? placeholder : shown}`} onClick=${() => setIsOpen(!isOpen)}>
+  return html`<div
+    class=${`picker ${isQuiet ? "is-quiet" : ""}`}
+    ref=${box}
+    onFocusOut=${leave}
+    onKeyDown=${press}>
+    <button
+      type="button"
+      class="picker-button"
+      aria-haspopup="listbox"
+      aria-expanded=${isOpen}
+      aria-label=${`${label}: ${isEmpty ? placeholder : shown}`}
+      onClick=${() => setIsOpen(!isOpen)}>
       ${icon && html`<${Icon} name=${icon} size="16" />`}
-      <span class=${isEmpty ? "picker-value is-empty" : "picker-value"}>${isEmpty ? placeholder : shown}</span>
-      <${Icon} name="down" size="14" /></button>
-    ${onClear && !isEmpty && html`<button type="button" class="icon-button" aria-label=${`Remove ${label.toLowerCase()}`} onClick=${onClear}>
-      <${Icon} name="close" size="16" /></button>`}
+      <span class=${isEmpty ? "picker-value is-empty" : "picker-value"}
+        >${isEmpty ? placeholder : shown}</span
+      >
+      <${Icon} name="down" size="14" />
+    </button>
+    ${
+      onClear &&
+      !isEmpty &&
+      html`<button
+        type="button"
+        class="icon-button"
+        aria-label=${`Remove ${label.toLowerCase()}`}
+        onClick=${onClear}>
+        <${Icon} name="close" size="16" />
+      </button>`
+    }
     ${isOpen && html`<${Popover} label=${label} value=${value} close=${close} ...${rest} />`}
   </div>`;
 }

@@ -7,7 +7,12 @@ import { Choice } from "./inputs.js";
 import { Picker, useId } from "./picker.js";
 
 const PRESETS = [
-  ["24h", "24 hours"], ["7d", "7 days"], ["30d", "30 days"], ["90d", "90 days"], ["6mo", "6 months"], ["12mo", "12 months"],
+  ["24h", "24 hours"],
+  ["7d", "7 days"],
+  ["30d", "30 days"],
+  ["90d", "90 days"],
+  ["6mo", "6 months"],
+  ["12mo", "12 months"],
 ];
 const DAY_MS = 86_400_000;
 const shift = (day, days) => new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
@@ -23,8 +28,16 @@ function Days({ value, onPick }) {
     if (from && !isWrong) onPick({ from, ...(to && { to: shift(to, 1) }) });
   };
   return html`<form class="days" onSubmit=${use}>
-    <label for=${ids[0]}>From<input id=${ids[0]} type="date" value=${from} onInput=${(event) => setFrom(event.target.value)} /></label>
-    <label for=${ids[1]}>to, included<input id=${ids[1]} type="date" value=${to} onInput=${(event) => setTo(event.target.value)} /></label>
+    <label for=${ids[0]}
+      >From<input id=${ids[0]} type="date" value=${from} onInput=${(event) => setFrom(event.target.value)}
+    /></label>
+    <label for=${ids[1]}
+      >to, included<input
+        id=${ids[1]}
+        type="date"
+        value=${to}
+        onInput=${(event) => setTo(event.target.value)}
+    /></label>
     <button class="button is-primary" disabled=${!from || isWrong}>Use these days</button>
     ${isWrong && html`<p class="hint is-bad">The last day lies before the first.</p>`}
   </form>`;
@@ -50,14 +63,28 @@ export function RangePicker({ value, onPick }) {
   const leave = (event) => !box.current.contains(event.relatedTarget) && setIsOpen(false);
   const text = inWords(value).replace(/^the last/, "last");
   return html`<div class="picker" ref=${box} onFocusOut=${leave} onKeyDown=${press}>
-    <button type="button" class="picker-button" aria-expanded=${isOpen} aria-label=${`Range: ${text}`} onClick=${() => setIsOpen(!isOpen)}>
-      <${Icon} name="calendar" size="16" /><span class="picker-value">${text[0].toUpperCase() + text.slice(1)}</span>
-      <${Icon} name="down" size="14" /></button>
-    ${isOpen && html`<div class="popover range-pop" tabindex="-1">
-      <div class="presets" role="group" aria-label="Back from now">
-        ${PRESETS.map(([last, name]) => html`<button type="button" aria-pressed=${value?.last === last} onClick=${() => pick({ last })}>Last ${name}</button>`)}
-      </div>
-      <${Days} value=${value} onPick=${pick} /></div>`}
+    <button
+      type="button"
+      class="picker-button"
+      aria-expanded=${isOpen}
+      aria-label=${`Range: ${text}`}
+      onClick=${() => setIsOpen(!isOpen)}>
+      <${Icon} name="calendar" size="16" /><span class="picker-value"
+        >${text[0].toUpperCase() + text.slice(1)}</span
+      >
+      <${Icon} name="down" size="14" />
+    </button>
+    ${
+      isOpen &&
+      html`<div class="popover range-pop" tabindex="-1">
+        <div class="presets" role="group" aria-label="Back from now">
+          ${PRESETS.map(([last, name]) =>
+            html`<button type="button" aria-pressed=${value?.last === last}
+              onClick=${() => pick({ last })}>Last ${name}</button>`)}
+        </div>
+        <${Days} value=${value} onPick=${pick} />
+      </div>`
+    }
   </div>`;
 }
 
@@ -71,12 +98,27 @@ export function ZonePicker({ value, onPick }) {
     ...(own === config.timezone ? [] : [{ value: own, label: `${own} (yours)` }]),
     ...ZONES.map((zone) => ({ value: zone, label: zone, group: "All" })),
   ];
-  return html`<${Picker} label="Time zone" value=${value ?? null} shown=${value ?? config.timezone} options=${options} onPick=${onPick} />`;
+  return html`<${Picker}
+    label="Time zone"
+    value=${value ?? null}
+    shown=${value ?? config.timezone}
+    options=${options}
+    onPick=${onPick} />`;
 }
 
-const INTERVALS = [["minute", "by minute"], ["hour", "by hour"], ["day", "by day"], ["week", "by week"], ["month", "by month"]];
+const INTERVALS = [
+  ["minute", "by minute"],
+  ["hour", "by hour"],
+  ["day", "by day"],
+  ["week", "by week"],
+  ["month", "by month"],
+];
 
 /** Choose the interval of points or rows. */
 export function IntervalPicker({ value, onPick, hasNone, label = "Interval" }) {
-  return html`<${Choice} label=${label} value=${value ?? null} options=${hasNone ? [[null, "one number"], ...INTERVALS] : INTERVALS} onPick=${onPick} />`;
+  return html`<${Choice}
+    label=${label}
+    value=${value ?? null}
+    options=${hasNone ? [[null, "one number"], ...INTERVALS] : INTERVALS}
+    onPick=${onPick} />`;
 }

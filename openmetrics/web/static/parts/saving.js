@@ -8,7 +8,12 @@ import { Choice, TextInput } from "./inputs.js";
 
 /** Make an id of a label: lower-case letters, digits, `_` and `-`, at most 64. */
 export const toId = (label) =>
-  label.normalize("NFKD").toLowerCase().replace(/[^a-z0-9_]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 60);
+  label
+    .normalize("NFKD")
+    .toLowerCase()
+    .replace(/[^a-z0-9_]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 60);
 
 /** Return an id for a label that is not among `taken`. */
 function chooseId(label, taken) {
@@ -20,7 +25,16 @@ function chooseId(label, taken) {
 }
 
 /** Ask for a name and save under it: `onSave(label, id)` may throw a Problem, which is shown. */
-export function SaveDialog({ title, action = "Save", note, taken = [], label: first = "", onSave, onClose, children }) {
+export function SaveDialog({
+  title,
+  action = "Save",
+  note,
+  taken = [],
+  label: first = "",
+  onSave,
+  onClose,
+  children,
+}) {
   const [label, setLabel] = useState(first);
   const [error, setError] = useState(null);
   const [isBusy, setIsBusy] = useState(false);
@@ -37,11 +51,13 @@ export function SaveDialog({ title, action = "Save", note, taken = [], label: fi
   };
   return html`<${Dialog} title=${title} onClose=${onClose}><form class="stack" onSubmit=${save}>
     ${note && html`<p class="quiet">${note}</p>`}
-    <label class="field"><span class="field-label">Name</span><input type="text" value=${label} required maxlength="200" autofocus
+    <label class="field"><span class="field-label">Name</span><input type="text" value=${label} required
+      maxlength="200" autofocus
       onInput=${(event) => setLabel(event.target.value)} autocomplete="off" /></label>
     ${children}
     ${error && html`<p class="hint is-bad" role="alert">${error.message}</p>`}
-    <button class="button is-primary" disabled=${isBusy || !label.trim()}>${action}</button></form></${Dialog}>`;
+    <button class="button is-primary"
+      disabled=${isBusy || !label.trim()}>${action}</button></form></${Dialog}>`;
 }
 
 const METRICS = "/v1/metrics";
@@ -63,19 +79,31 @@ export function SaveMetric({ analysis, question, onClose }) {
     toast(`Saved the metric “${label}”.`);
     onClose();
   };
-  return html`<${SaveDialog} title="Save as metric" action="Save metric" taken=${metrics.map((row) => row.id)} onSave=${save} onClose=${onClose}
+  return html`<${SaveDialog}
+    title="Save as metric"
+    action="Save metric"
+    taken=${metrics.map((row) => row.id)}
+    onSave=${save}
+    onClose=${onClose}
     note="The question is kept with its name, for dashboards and for the API." />`;
 }
 
 async function addTile(board, label, metric) {
   if (!board) {
     const { dashboards } = await load(DASHBOARDS);
-    const id = chooseId(label, dashboards.map((row) => row.id));
+    const id = chooseId(
+      label,
+      dashboards.map((row) => row.id),
+    );
     return load(`/v1/dashboards/${id}`, { method: "PUT", headers: NEW, body: { label, tiles: [metric] } });
   }
   const { label: kept, tiles, version } = await load(`/v1/dashboards/${board}`);
   const headers = { "If-Match": `"${version}"` };
-  return load(`/v1/dashboards/${board}`, { method: "PUT", headers, body: { label: kept, tiles: [...tiles, metric] } });
+  return load(`/v1/dashboards/${board}`, {
+    method: "PUT",
+    headers,
+    body: { label: kept, tiles: [...tiles, metric] },
+  });
 }
 
 /** Save a question as a metric and put it on a dashboard, a new one or one that is there. */
@@ -93,17 +121,23 @@ export function AddToDashboard({ analysis, question, onClose }) {
     onClose();
   };
   const options = [...dashboards.map((row) => [row.id, row.label]), ["", "A new dashboard"]];
-  return html`<${SaveDialog} title="Add to dashboard" action="Add" taken=${metrics.map((row) => row.id)} onSave=${save} onClose=${onClose}
+  return html`<${SaveDialog} title="Add to dashboard" action="Add" taken=${metrics.map((row) => row.id)}
+    onSave=${save} onClose=${onClose}
     note="The question is saved as a metric and shown on the dashboard.">
     <${Choice} label="Dashboard" value=${chosen} options=${options} onPick=${setBoard} />
-    ${chosen === "" && html`<${TextInput} label="Name of the dashboard" value=${name} onPick=${setName} />`}</${SaveDialog}>`;
+    ${chosen === "" &&
+      html`<${TextInput} label="Name of the dashboard" value=${name} onPick=${setName} />`}</${SaveDialog}>`;
 }
 
 const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** Return a call that asks the same. */
 export const toCurl = (analysis, question) =>
-  `curl ${location.origin}/v1/analyses/${encodeURIComponent(analysis)} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quote(JSON.stringify(question))}`;
+  [
+    `curl ${location.origin}/v1/analyses/${encodeURIComponent(analysis)}`,
+    "-H 'Content-Type: application/json'",
+    `-d ${quote(JSON.stringify(question))}`,
+  ].join(" \\\n  ");
 
 /** Put text where the clipboard is, and say so. */
 export async function copy(text, what) {

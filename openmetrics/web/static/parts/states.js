@@ -6,7 +6,7 @@ import { Icon } from "./icon.js";
 
 const SLOW_MS = 1_500;
 
-/** Run `work(signal)` whenever `key` changes: `{value, error, isBusy, again}`; the last value stays meanwhile. */
+/** Run `work(signal)` when `key` changes: `{value, error, isBusy, again}`; the last value stays meanwhile. */
 export function useWork(key, work) {
   const [state, setState] = useState({ value: null, error: null, isBusy: true, key: null });
   const [turn, setTurn] = useState(0);
@@ -33,7 +33,14 @@ export function useAnswer(name, question) {
   const state = useWork(key ?? null, (signal) => {
     setProgress(null);
     // NOTE: a slow answer is nearly always one whose columns are being prepared, so say how far they are.
-    const timer = setInterval(() => loadProgress(signal).then((done) => done < 1 && setProgress(done), () => {}), SLOW_MS);
+    const timer = setInterval(
+      () =>
+        loadProgress(signal).then(
+          (done) => done < 1 && setProgress(done),
+          () => {},
+        ),
+      SLOW_MS,
+    );
     return ask(name, question, { signal, onProgress: setProgress }).finally(() => clearInterval(timer));
   });
   return { ...state, progress };
@@ -47,11 +54,21 @@ export function Busy({ progress }) {
     return () => clearTimeout(timer);
   }, []);
   return html`<div class="state" role="status" aria-live="polite">
-    <div class="skeleton" aria-hidden="true">${[70, 45, 85, 60, 95, 75].map((height) => html`<i style=${{ height: `${height}%` }} />`)}</div>
-    ${progress != null
-      ? html`<p><b>Preparing your events</b><br />The first question about a month reads it once; later ones are instant.</p>
-          <progress max="1" value=${progress} aria-label="Prepared" /><p class="quiet">${percent(progress, 0)}</p>`
-      : html`<p class="quiet">${isSlow ? "Still counting. The first question after a start takes longest." : "Counting…"}</p>`}
+    <div class="skeleton" aria-hidden="true">
+      ${[70, 45, 85, 60, 95, 75].map((height) => html`<i style=${{ height: `${height}%` }} />`)}
+    </div>
+    ${
+      progress != null
+        ? html`<p>
+              <b>Preparing your events</b><br />The first question about a month reads it once; later ones are
+              instant.
+            </p>
+            <progress max="1" value=${progress} aria-label="Prepared" />
+            <p class="quiet">${percent(progress, 0)}</p>`
+        : html`<p class="quiet">
+            ${isSlow ? "Still counting. The first question after a start takes longest." : "Counting…"}
+          </p>`
+    }
   </div>`;
 }
 
@@ -66,13 +83,26 @@ const HEADINGS = {
 
 /** Show a refusal in the server's words, with a way on. */
 export function Failure({ error, again }) {
-  return html`<div class="state is-bad" role="alert"><${Icon} name="warning" size="32" />
-    <h2>${HEADINGS[error.code] ?? error.body?.title ?? "Something went wrong"}</h2><p>${error.message}</p>
-    ${error.errors?.length > 1 && html`<ul>${error.errors.map((row) => html`<li><code>${row.pointer}</code> ${row.detail}</li>`)}</ul>`}
-    ${again && error.code !== "invalid-query" && html`<button type="button" class="button" onClick=${again}>Try again</button>`}</div>`;
+  return html`<div class="state is-bad" role="alert">
+    <${Icon} name="warning" size="32" />
+    <h2>${HEADINGS[error.code] ?? error.body?.title ?? "Something went wrong"}</h2>
+    <p>${error.message}</p>
+    ${
+      error.errors?.length > 1 &&
+      html`<ul>
+        ${error.errors.map((row) => html`<li><code>${row.pointer}</code> ${row.detail}</li>`)}
+      </ul>`
+    }
+    ${again && error.code !== "invalid-query" &&
+      html`<button type="button" class="button" onClick=${again}>Try again</button>`}
+  </div>`;
 }
 
 /** Say that there is nothing to show, and what helps. */
 export function Nothing({ title, icon = "search", children }) {
-  return html`<div class="state"><${Icon} name=${icon} size="32" /><h2>${title}</h2>${children}</div>`;
+  return html`<div class="state">
+    <${Icon} name=${icon} size="32" />
+    <h2>${title}</h2>
+    ${children}
+  </div>`;
 }
