@@ -25,7 +25,7 @@ from openmetrics.identity.table import IdentityTable
 from openmetrics.ingest.pipeline import Pipeline, Processor
 from openmetrics.ingest.placeholders import RefusedIds
 from openmetrics.ingest.road import Road
-from openmetrics.schemas import Schemas, load_schemas
+from openmetrics.schemas import Schemas, load_schemas, name_source
 from openmetrics.server import Server
 from openmetrics.settings import SETTINGS, Setting, Settings, load_settings
 from openmetrics.store.base import Engine, Store
@@ -68,7 +68,7 @@ def create_app(
 
     Starts the pump's thread: call it after forking, and `server.close()` at the end.
     """
-    schemas = load_schemas(plugins.collect(manager, "register_schemas", str))
+    schemas = _read_schemas(manager)
     telemetry = Telemetry(settings.data_path / "figures" if settings.workers > 1 else None)
     server = _build_server(settings, store, manager, schemas, clock or SystemClock())
     server.columns.follow()
@@ -89,6 +89,13 @@ def create_app(
     return app, server
 
 
+def _read_schemas(manager: Any) -> Schemas:
+    try:
+        return load_schemas(plugins.collect(manager, "register_schemas", name_source))
+    except ValueError as error:
+        raise plugins.PluginError(f"register_schemas: {error}") from error
+
+
 def _build_server(settings: Settings, store: Store, manager: Any, schemas: Schemas, clock: Clock) -> Server:
     road = Road(settings, store)
     pipeline = Pipeline(schemas, road.spool, road.names, clock, int(settings.event_bytes))
@@ -102,7 +109,7 @@ def _build_server(settings: Settings, store: Store, manager: Any, schemas: Schem
 @contextmanager
 def open_server(settings: Settings, manager: Any, clock: Clock | None = None) -> Iterator[Server]:
     """Open the store and all parts but the HTTP ones: for commands that run beside no server."""
-    schemas = load_schemas(plugins.collect(manager, "register_schemas", str))
+    schemas = _read_schemas(manager)
     store = open_store(settings, manager)
     try:
         server = _build_server(settings, store, manager, schemas, clock or SystemClock())

@@ -13,6 +13,7 @@ from openmetrics.asking import ask, show_columns
 from openmetrics.command import load_given, open_given_store, setting_options
 from openmetrics.errors import OpenMetricsError
 from openmetrics.settings import SETTINGS, Setting
+from openmetrics.skeleton import own_plugin
 
 SERVE = ("host", "port", "data_dir", "store", "elasticsearch_url", "server", "workers", "threads")
 
@@ -165,6 +166,9 @@ def show_plugins(context: click.Context) -> None:
     _, manager = load_given(context, {})
     for row in list_plugins(manager):
         click.echo(f"{row.name:20} {', '.join(row.hooks)}\n{'':20} {row.origin}")
+
+
+commands.add_command(own_plugin)
 
 
 @commands.group()

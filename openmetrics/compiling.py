@@ -28,7 +28,7 @@ from openmetrics.app import create_app, open_store, read_settings
 from openmetrics.columns.cache import ColumnCache, Limits
 from openmetrics.errors import OpenMetricsError
 from openmetrics.ingest.receipt import Draft, Identify, Origin
-from openmetrics.schemas import Schemas, load_schemas
+from openmetrics.schemas import Schemas, load_schemas, name_source
 from openmetrics.server import Server
 
 log = logging.getLogger("openmetrics.compiling")
@@ -95,7 +95,7 @@ def compile_loops(manager: Any) -> None:
         server.columns.close()
         limits = Limits(tail_rows=TAIL_ROWS)
         server.columns = ColumnCache(server.store, server.identity, Path(folder) / "columns", limits)
-        schemas = load_schemas(plugins.collect(own, "register_schemas", str))
+        schemas = load_schemas(plugins.collect(own, "register_schemas", name_source))
         try:
             _ask_all(server, schemas)
         finally:

@@ -6,9 +6,9 @@ the start and names both plugins. Nothing calls a hook per event.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -39,8 +39,8 @@ def register_engines(settings: Settings) -> Sequence[Engine]:  # type: ignore[em
 
 
 @hookspec
-def register_schemas() -> Sequence[Path]:  # type: ignore[empty-body]
-    """Collect: add folders of `*.schema.json` files; file names must be unique."""
+def register_schemas() -> Sequence[Path | Mapping[str, Any]]:  # type: ignore[empty-body]
+    """Collect: add folders of `*.schema.json` files, or schemas with such a `$id`; names are unique."""
 
 
 @hookspec

@@ -23,6 +23,9 @@ JSON_TYPES = {
 }  # fmt: skip
 
 
+SUFFIX = ".schema.json"
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """A compiled schema: `is_valid(document)` is the fast answer, `explain(document)` the long one."""
@@ -72,29 +75,51 @@ class Schemas:
         return iter(self._schemas)
 
 
-def load_schemas(folders: Sequence[Path] = ()) -> Schemas:
+def name_source(source: Path | Mapping[str, Any]) -> str:
+    """Return the name of a folder of schemas, or of a schema itself."""
+    return str(source) if isinstance(source, Path) else str(source.get("$id", "a schema without $id"))
+
+
+def load_schemas(sources: Sequence[Path | Mapping[str, Any]] = ()) -> Schemas:
     """Read the core's schemas and those of plugins. Raises ValueError for a broken or doubled one."""
     documents: dict[str, Mapping[str, Any]] = {}
     core = Path(str(resources.files("openmetrics_schemas")))
-    for folder in (core, *folders):
-        for path in sorted(folder.glob("*.schema.json")):
-            name = path.name.removesuffix(".schema.json")
+    for source in (core, *sources):
+        for file, document in _read_source(source):
+            name = file.removesuffix(SUFFIX)
             if name in documents:
-                raise ValueError(f"two schemas are named {path.name}; the second is in {folder.name}")
-            documents[name] = read_schema(path)
+                raise ValueError(f"two schemas are named {file}; the second is in {name_source(source)}")
+            documents[name] = document
     return Schemas(documents)
+
+
+def _read_source(source: Path | Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(source, Path):
+        for path in sorted(source.glob(f"*{SUFFIX}")):
+            yield path.name, read_schema(path)
+    elif not name_source(source).endswith(SUFFIX):
+        raise ValueError(f"the $id of a schema ends with {SUFFIX}: {name_source(source)!r} does not")
+    else:
+        yield name_source(source), _check_schema(name_source(source), source)
 
 
 def read_schema(path: Path) -> Mapping[str, Any]:
     """Read one schema file and check it against the meta-schema."""
+    try:
+        document: Mapping[str, Any] = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path.name} is no JSON Schema: {error}") from error
+    return _check_schema(path.name, document)
+
+
+def _check_schema(name: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
     try:
-        document: Mapping[str, Any] = json.loads(path.read_text())
         Draft202012Validator.check_schema(document)
-    except (json.JSONDecodeError, SchemaError) as error:
-        raise ValueError(f"{path.name} is no JSON Schema: {error}") from error
+    except SchemaError as error:
+        raise ValueError(f"{name} is no JSON Schema: {error}") from error
     return document
 
 

@@ -7,13 +7,14 @@ with it.
 from __future__ import annotations
 
 import copy
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from openmetrics.clock import Clock
-from openmetrics.errors import Fault
+from openmetrics.errors import Fault, OpenMetricsError
 from openmetrics.ingest.event import (
     OPERATIONS,
     Event,
@@ -42,6 +43,8 @@ from openmetrics.ingest.restore import restore_event, restore_fact
 from openmetrics.ingest.seen import SeenLinks
 from openmetrics.query.values import is_indexable_name
 from openmetrics.schemas import Schemas
+
+log = logging.getLogger("openmetrics.pipeline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,12 @@ class Pipeline:
 
     def _process(self, event: Event, origin: Origin) -> Event | None:
         for processor in self.processors:
-            result = processor.run(event, origin)
+            try:
+                result = processor.run(event, origin)
+            except Exception as error:
+                log.exception("the processor %s failed", processor.name)
+                detail = f"The processor {processor.name!r} failed on an event; the server's log says why."
+                raise OpenMetricsError("internal", detail) from error
             if isinstance(result, Drop):
                 self.counts[f"dropped:{result.reason}"] += 1
                 return None

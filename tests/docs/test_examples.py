@@ -77,6 +77,18 @@ def test_register_analyses_answers_a_question(app: Running) -> None:
     assert "weekdays" in [row["name"] for row in listed]
 
 
+def test_metric_of_ones_own_is_asked_saved_and_answered_as_the_docs_say(app: Running) -> None:
+    text = (ROOT / "docs" / "plugins.md").read_text().split("## A metric of your own")[1]
+    [question] = re.findall(r"/v1/analyses/active-days -d '([^']+)'", text)
+    assert app.client.simulate_post("/v1/analyses/active-days", body=question).json["days"] is None
+    [(path, body)] = re.findall(r"curl -X PUT http://127.0.0.1:8080(\S+) -d '([^']+)'", text)
+    assert app.client.simulate_put(path, body=body).status_code == 201
+    [(path, query)] = re.findall(r"curl 'http://127.0.0.1:8080([^?]+)\?([^']+)'", text)
+    app.client.simulate_post("/v1/collect", json={"name": "open", "user_id": "ann"})
+    answer = app.client.simulate_get(path, query_string=query).json
+    assert (answer["metric"], answer["users"], answer["days"]) == ("days-of-opening", 1, 1.0)
+
+
 def test_register_engines_adds_a_store(tmp_path: Path) -> None:
     (tmp_path / "scratch.py").write_text(
         "from openmetrics.plugin import Engine, hookimpl\n"

@@ -37,6 +37,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "ingest": ("ingest", "store.base", "schemas", "query"),
     "identity": ("identity", "store.base", "query", FACTS),
     "saved": ("store.base",),
+    "skeleton": (),
     "segments": ("query", "saved", "store.base"),
     "columns": ("columns", "query", "identity", "store.base", FACTS),
     "analysis": ("columns", "query", "identity", "saved", "store.base", "schemas"),

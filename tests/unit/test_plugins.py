@@ -1,5 +1,6 @@
 """Plugins are found, checked and named when something is wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,31 @@ def test_collect_rows_are_sorted_by_name(tmp_path: Path) -> None:
         build_manager(str(tmp_path), built_in=()), "register_settings", lambda row: row.name
     )
     assert [row.name for row in rows] == ["a", "b"]
+
+
+def test_register_schemas_broken_or_doubled_stops_the_start_by_name(tmp_path: Path) -> None:
+    for name, schema in (
+        ("no-such-type", "{'$id': 'no-such-type.schema.json', 'type': 'colour'}"),
+        ("event", "{'$id': 'event.schema.json'}"),
+        ("without $id", "{'type': 'object'}"),
+    ):
+        write(tmp_path, "mine", f"@hookimpl\ndef register_schemas(): return [{schema}]\n")
+        with (
+            pytest.raises(PluginError, match=f"register_schemas.*{re.escape(name)}"),
+            running(plugins_dir=str(tmp_path)),
+        ):
+            pass
+
+
+def test_register_processors_that_fails_is_named_and_the_server_stays_up(tmp_path: Path) -> None:
+    body = "def run(event, origin): return event if event.name == 'good' else 1 / 0\n"
+    body += "@hookimpl\ndef register_processors(server): return [Processor('mine', 'enrich', run)]\n"
+    with running(plugins_dir=str(write(tmp_path, "mine", body))) as app:
+        problem = app.client.simulate_post("/v1/collect", json=[{"name": "good"}, {"name": "bad"}])
+        assert (problem.status_code, problem.json["code"]) == (500, "internal")
+        assert "'mine'" in problem.json["detail"]
+        assert app.client.simulate_post("/v1/collect", json={"name": "good"}).status_code == 202
+        assert app.client.simulate_get("/v1/catalog/events").json["events"][0]["count"] == 1
 
 
 def test_register_settings_plugin_setting_is_read(tmp_path: Path) -> None:
