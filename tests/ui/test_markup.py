@@ -79,6 +79,34 @@ def test_markup_is_text_everywhere(hostile: Any, open_page: Callable[..., Page],
     assert_only_text(page)
 
 
+def test_markup_is_text_on_the_pages_beside_the_analyses(
+    hostile: Any, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(f"{hostile.url}/#/live")
+    expect(page.locator(".live-row").first).to_contain_text(EVIL)
+    expect(page.locator(".bar-name").get_by_text(NAME)).to_be_visible()
+    assert_only_text(page)
+    page.get_by_role("link", name="Users").click()
+    expect(page.locator(".user-row .chip").first).to_contain_text(EVIL)
+    page.locator(".user-row").first.click()
+    page.locator(".entry summary").first.click()
+    expect(page.locator(".facts").first).to_contain_text(SERVED)
+    assert_only_text(page)
+    page.get_by_role("button", name="Merge …").click()
+    expect(page.get_by_role("dialog")).to_contain_text(EVIL)
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Dashboards").click()
+    page.get_by_role("button", name="Keep and edit").click()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_role("button", name="Rename", exact=True).click()
+    page.get_by_role("textbox", name="Name", exact=True).fill(QUOTED)
+    page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    expect(page.get_by_role("heading", name=QUOTED, exact=True)).to_be_visible()
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("dialog")).to_contain_text(QUOTED)
+    assert_only_text(page)
+
+
 def test_markup_in_an_address_is_text(hostile: Any, open_page: Callable[..., Page]) -> None:
     page = open_page(f"{hostile.url}/#/{EVIL}?q={QUOTED}")
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()

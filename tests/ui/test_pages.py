@@ -32,6 +32,11 @@ PAGES = {
     "funnel-time": ("funnel", FUNNEL, "time", ".bar"),
     "funnel-trend": ("funnel", {**FUNNEL, "interval": "week"}, "trend", ".line-whole"),
     "any-analysis": ("weekdays", {"event": "purchase"}, "", ".bar-list"),
+    "dashboards": ("dashboards", None, "", ".tile .line-whole"),
+    "live": ("live", None, "", ".live-wait"),
+    "users": ("users", None, "", ".user-row"),
+    "user": ("users?id=user_0007", None, "", ".entry"),
+    "settings": ("settings", None, "", "#total-events"),
     "no-data": ("funnel", {**FUNNEL, "range": {"last": "7d"}}, "", ".state .button"),
 }
 SERIOUS = ("serious", "critical")

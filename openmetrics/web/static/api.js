@@ -17,18 +17,43 @@ export class Problem extends Error {
   }
 }
 
-/** Remember the key that requests carry; it never stands in an address. */
+/** Take the key of a shared link out of the address: it counts for this tab, before the browser's own. */
+function takeSharedKey() {
+  const [, query] = location.hash.split(/\?(.*)/s);
+  const key = new URLSearchParams(query ?? "").get("key");
+  if (key) {
+    const bare = location.href.replace(/([?&])key=[^&]*(&|$)/, (all, mark, end) => (end ? mark : ""));
+    history.replaceState(null, "", bare);
+    store("sessionStorage", (tab) => tab.setItem(KEY, key));
+  }
+  return key ?? store("sessionStorage", (tab) => tab.getItem(KEY));
+}
+
+/** Use what the browser keeps; null where it refuses, as in some frames. */
+export function store(name, use) {
+  try {
+    return use(window[name]);
+  } catch {
+    return null;
+  }
+}
+
+const shared = takeSharedKey();
+const keyOf = () => shared ?? store("localStorage", (browser) => browser.getItem(KEY));
+
+/** Remember the key that requests carry; it stands in no address but a shared link. */
 export function saveKey(key) {
+  sessionStorage.removeItem(KEY);
   if (key) localStorage.setItem(KEY, key);
   else localStorage.removeItem(KEY);
 }
 
-export const hasKey = () => Boolean(localStorage.getItem(KEY));
+export const hasKey = () => Boolean(keyOf());
 
 /** Send a request and return the response. Throws Problem. */
 export async function send(path, { method, body, signal, headers } = {}) {
   const sent = { Accept: "application/json", ...headers };
-  if (hasKey()) sent.Authorization = `Bearer ${localStorage.getItem(KEY)}`;
+  if (hasKey()) sent.Authorization = `Bearer ${keyOf()}`;
   if (body !== undefined) sent["Content-Type"] = "application/json";
   let response;
   try {

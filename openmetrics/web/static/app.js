@@ -7,7 +7,11 @@ import { Icon } from "./parts/icon.js";
 import { Dialog, Toast } from "./parts/dialog.js";
 import { Busy, Nothing } from "./parts/states.js";
 import { AnalysisPage } from "./pages/analysis.js";
+import { DashboardsPage } from "./pages/dashboards.js";
+import { LivePage } from "./pages/live.js";
+import { SettingsPage } from "./pages/settings.js";
 import { StartPage } from "./pages/start.js";
+import { UsersPage } from "./pages/users.js";
 
 const KNOWN = {
   trends: ["Explore", "explore"],
@@ -18,7 +22,13 @@ const ORDER = Object.keys(KNOWN);
 const rank = (row) => (ORDER.indexOf(row.name) + ORDER.length + 1) % (ORDER.length + 1);
 
 /** Pages beside the analyses: `{name, title, icon, Page}`; `Page` gets `query`, what the address holds. */
-const PAGES = [{ name: "start", title: "Send events", icon: "start", Page: StartPage }];
+const PAGES = [
+  { name: "dashboards", title: "Dashboards", icon: "dashboard", Page: DashboardsPage },
+  { name: "live", title: "Live", icon: "live", Page: LivePage },
+  { name: "users", title: "Users", icon: "users", Page: UsersPage },
+  { name: "start", title: "Send events", icon: "start", Page: StartPage },
+  { name: "settings", title: "Settings", icon: "settings", Page: SettingsPage },
+];
 
 const analyses = [...config.analyses]
   .sort((one, other) => rank(one) - rank(other))
@@ -131,9 +141,14 @@ function Outlet({ route }) {
   return html`<${First} query=${route.query} />`;
 }
 
+/** Views of a page that stand alone: on a whole screen, in a frame of another page. */
+const BARE = ["full", "embed"];
+
 function App() {
   const route = useRoute();
-  return html`<${Navigation} page=${route.page || pages[0].name} /><${Outlet}
+  const isBare = BARE.includes(route.query.view);
+  useEffect(() => void (document.documentElement.dataset.frame = isBare ? "bare" : ""), [isBare]);
+  return html`${!isBare && html`<${Navigation} page=${route.page || pages[0].name} />`}<${Outlet}
       route=${route} /><${KeyDialog} /><${Toast} />`;
 }
 

@@ -45,7 +45,7 @@ export function ColumnChart({ label, rows, height = 220, format = number }) {
   </div>`;
 }
 
-/** Draw lying bars with their names: `rows` is `[{label, value, color?, onPick?}]`. */
+/** Draw lying bars with their names: `rows` is `[{label, value, color?, onPick?, hint?}]`. */
 export function BarList({ label, rows, format = number }) {
   const most = Math.max(...rows.map((row) => Math.abs(row.value ?? 0)), 0) || 1;
   return html`<ul class="bar-list" aria-label=${label}>
@@ -58,7 +58,8 @@ export function BarList({ label, rows, format = number }) {
               style=${{ width: `${(Math.abs(row.value ?? 0) / most) * 100}%`,
                 background: row.color ?? color(index) }}
           /></span>
-          ${row.onPick ? html`<button type="button" class="number-button" title="Show the people"
+          ${row.onPick ? html`<button type="button" class="number-button"
+            title=${row.hint ?? "Show the people"}
             onClick=${row.onPick}>${format(row.value)}</button>` : html`<b>${format(row.value)}</b>`}
         </li>`,
     )}

@@ -43,8 +43,8 @@ function Days({ value, onPick }) {
   </form>`;
 }
 
-/** Choose a range: `{last: "30d"}` or `{from, to}` in days. */
-export function RangePicker({ value, onPick }) {
+/** Choose a range: `{last: "30d"}` or `{from, to}` in days; `none` is what stands where there is none. */
+export function RangePicker({ value, none, onPick }) {
   const [isOpen, setIsOpen] = useState(false);
   const box = useRef();
   const close = () => {
@@ -61,7 +61,7 @@ export function RangePicker({ value, onPick }) {
     close();
   };
   const leave = (event) => !box.current.contains(event.relatedTarget) && setIsOpen(false);
-  const text = inWords(value).replace(/^the last/, "last");
+  const text = !value && none ? none : inWords(value).replace(/^the last/, "last");
   return html`<div class="picker" ref=${box} onFocusOut=${leave} onKeyDown=${press}>
     <button
       type="button"

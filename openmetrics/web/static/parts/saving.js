@@ -16,7 +16,7 @@ export const toId = (label) =>
     .slice(0, 60);
 
 /** Return an id for a label that is not among `taken`. */
-function chooseId(label, taken) {
+export function chooseId(label, taken) {
   const first = toId(label) || "saved";
   for (let count = 1; ; count += 1) {
     const id = count === 1 ? first : `${first}-${count}`;

@@ -72,6 +72,9 @@ export function Busy({ progress }) {
   </div>`;
 }
 
+/** Say in one line that something is on its way. */
+export const BusyLine = () => html`<p class="busy-line" role="status"><i />Loading …</p>`;
+
 const HEADINGS = {
   unreachable: "The server cannot be reached",
   "query-timeout": "This took too long",
