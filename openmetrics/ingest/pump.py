@@ -58,7 +58,7 @@ class Pump:
         self._batch_bytes = int(settings.spool_file_bytes)
         self._store = store
         self._names = names
-        self._door = Door(store, names)
+        self.door = Door(store, names)
         self._journal = Journal(settings)
         self._spools: list[Spool] = []
         self._on_stored = on_stored
@@ -220,9 +220,9 @@ class Pump:
         """Store lines once; on a failure wait a little and return None."""
         try:
             if self._breaks < _BREAKS_TOGETHER:
-                delivery = self._door.deliver(lines)
+                delivery = self.door.deliver(lines)
             else:
-                delivery = self._door.deliver_apart(lines)
+                delivery = self.door.deliver_apart(lines)
         except Exception as error:
             self._note_failure(error)
             delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(self._attempts, 10))

@@ -28,7 +28,7 @@ class Road:
         self.pump.add(self.spool)
         self.pump.start()
         self.barrier = Barrier(settings, store, self.pump)
-        self.erasures = self.pump._door.erasures
+        self.erasures = self.pump.door.erasures
         self.eraser = Eraser(settings.data_path, store, self.erasures)
         self.eraser.start()
         # NOTE: without the store the pump loads them as soon as it is back; events are taken until then.

@@ -74,7 +74,7 @@ def describe(event: Event, new: list[str], refused: set[str]) -> dict[str, Any]:
     return line
 
 
-@settings(max_examples=400)
+@settings(max_examples=100)
 @given(events, st.lists(texts, max_size=2), st.sets(texts, max_size=2))
 def test_line_says_what_the_plain_construction_says(event: Event, new: list[str], refused: set[str]) -> None:
     expected = describe(event, new, refused)
