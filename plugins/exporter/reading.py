@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ROWS = 20_000
 PAGE = 5_000
 USERS = 1_000
+MAX_OWNERS = 100_000
 SCANNED: dict[Kind, tuple[str, ...]] = {
     "events": ("event",), "links": ("link",), "operations": ("op",), "merges": ("merge", "unmerge"),
 }  # fmt: skip
@@ -35,6 +36,7 @@ class Reader:
     def __init__(self, server: Server, question: Question) -> None:
         self._server = server
         self._question = question
+        self._owners: dict[tuple[str | None, str | None], Any] = {}
 
     def begin(self) -> Position:
         """Wait until all that was acknowledged is visible, and return where a new export begins."""
@@ -108,8 +110,12 @@ class Reader:
 
         sent, sessions = table["user_id"].to_pylist(), table["session_id"].to_pylist()
         pairs = list(zip(sessions, sent, strict=True))
-        unique = list(dict.fromkeys(pairs))
-        known = dict(zip(unique, self._server.identity.owners_of(unique), strict=True))
+        known = self._owners
+        if len(known) > MAX_OWNERS:
+            known.clear()
+        # PERF: sessions come again in the pieces that follow; looking one up takes as long as 10 events.
+        unmet = list(set(pairs).difference(known))
+        known.update(zip(unmet, self._server.identity.owners_of(unmet), strict=True))
         owners = [known[pair] for pair in pairs]
         if any(isinstance(owner, tuple) for owner in owners):  # a session that was of several users
             times = table["time"].to_pylist()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import Any
 
+from openmetrics.plugin import parse_document, to_json
 from openmetrics_plugins.exporter.lines import format_times
 from openmetrics_plugins.exporter.question import Kind
 
@@ -84,12 +84,8 @@ def _take_apart(texts: list[str]) -> dict[str, Any]:
 
     columns: dict[str, list[str | None]] = {name: [] for name in MEMBERS}
     for text in texts:
-        raw = json.loads(text)  # not orjson: integers of any size stay exact
+        raw = parse_document(text.encode())
         for name, column in columns.items():
-            column.append(_dump(raw[name]) if name in raw else None)
+            column.append(to_json(raw[name]).decode() if name in raw else None)
     columns["properties"] = [text or "{}" for text in columns["properties"]]
     return {name: pyarrow.array(column, pyarrow.string()) for name, column in columns.items()}
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
