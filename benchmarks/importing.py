@@ -32,7 +32,7 @@ from benchmarks.load import post, run_load
 from openmetrics.testing.process import ServerProcess, find_free_port
 
 DAY_MS = 86_400_000
-BEGIN_MS = 1_772_323_200_000  # 2026-03-01
+BEGIN_MS = 1_709_251_200_000  # 2024-03-01
 
 
 def make_events(count: int) -> Iterator[dict[str, Any]]:
@@ -155,6 +155,19 @@ def export_all(process: ServerProcess, query: str, count: int) -> float:
     return count / (time.monotonic() - begun)
 
 
+def measure_file(folder: Path, form: str, on_error: str, count: int, plain: float) -> None:
+    """Import a file into a server of its own; export all of it again where it is the one of lines."""
+    with serving(folder) as process:
+        memory = Memory(process.pid)
+        durable, stored = import_file(process, f"a.{form}", on_error, count)
+        shown = f"durable {durable:9,.0f}/s ({durable / plain:.2f})  stored {stored:9,.0f}/s"
+        print(f"import {form:7} {on_error}  {shown}  {memory.stop():5.0f} MB")
+        for query in ("", "&format=csv", "&format=parquet") if form == "ndjson" else ():
+            memory = Memory(process.pid)
+            rate = export_all(process, query, count)
+            print(f"export {query or 'ndjson':15} {rate:9,.0f} events/s  {memory.stop():5.0f} MB")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -166,17 +179,7 @@ def main() -> None:
         plain = measure_batches(folder)
         print(f"batches of 1,000      {plain:9,.0f} events/s")
         for form, on_error in (("csv", "skip"), ("parquet", "skip"), ("ndjson", "skip"), ("csv", "stop")):
-            with serving(folder) as process:
-                memory = Memory(process.pid)
-                durable, stored = import_file(process, f"a.{form}", on_error, count)
-                shown = f"durable {durable:9,.0f}/s ({durable / plain:.2f})  stored {stored:9,.0f}/s"
-                print(f"import {form:7} {on_error}  {shown}  {memory.stop():5.0f} MB")
-                if form != "ndjson":
-                    continue
-                for query in ("", "&format=csv", "&format=parquet"):
-                    memory = Memory(process.pid)
-                    rate = export_all(process, query, count)
-                    print(f"export {query or 'ndjson':15} {rate:9,.0f} events/s  {memory.stop():5.0f} MB")
+            measure_file(folder, form, on_error, count, plain)
 
 
 if __name__ == "__main__":

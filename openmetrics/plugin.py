@@ -65,7 +65,17 @@ from openmetrics.saved import SavedKind, iter_segments
 from openmetrics.segments import list_references
 from openmetrics.server import Server
 from openmetrics.settings import Setting, Settings
-from openmetrics.store.base import Capability, Engine, Partition, Row, Store, StoredEvent, ValueRow
+from openmetrics.store.base import (
+    Capability,
+    ControlDocument,
+    Engine,
+    Partition,
+    Row,
+    Store,
+    StoredEvent,
+    ValueRow,
+    VersionConflictError,
+)
 
 __all__ = [
     "STORE",
@@ -79,6 +89,7 @@ __all__ = [
     "Codes",
     "ColumnView",
     "Comparison",
+    "ControlDocument",
     "Decoded",
     "Did",
     "Draft",
@@ -128,6 +139,7 @@ __all__ = [
     "StoredEvent",
     "ValueRow",
     "ValuesQuery",
+    "VersionConflictError",
     "asks_actor",
     "canonical_text",
     "check_question",

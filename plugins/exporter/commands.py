@@ -33,7 +33,9 @@ def add_commands(cli: click.Group) -> None:
 @click.option(
     "--format", type=click.Choice(FORMATS), default="ndjson", show_default=True, help="Kind of file."
 )
-@click.option("--kinds", help="Some of events, links, operations, merges, profiles; all facts if absent.")
+@click.option(
+    "--kinds", help="Some of events, links, operations, merges, profiles; all but profiles if absent."
+)
 @click.option("--from", "from", help="Only events at this time or later.")
 @click.option("--to", help="Only events before this time.")
 @click.option("--filter", help="Only events that match this filter, as JSON.")

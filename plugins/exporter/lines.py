@@ -73,9 +73,13 @@ def _profile_parts(table: Any) -> list[Any]:
 
 
 _PARTS = {
-    "events": _event_parts, "links": _link_parts, "operations": _operation_parts, "merges": _merge_parts,
+    "documents": lambda table: [table["record"], "\n"],
+    "events": _event_parts,
+    "links": _link_parts,
+    "operations": _operation_parts,
+    "merges": _merge_parts,
     "profiles": _profile_parts,
-}  # fmt: skip
+}
 
 
 def quote(column: Any) -> Any:

@@ -25,16 +25,18 @@ from openmetrics.plugin import (
     write_cursor,
 )
 
-Kind = Literal["events", "links", "operations", "merges", "profiles"]
-KINDS: tuple[Kind, ...] = ("events", "links", "operations", "merges", "profiles")
-FACTS: tuple[Kind, ...] = ("events", "links", "operations", "merges")
+Kind = Literal["documents", "events", "links", "operations", "merges", "profiles"]
+KINDS: tuple[Kind, ...] = ("documents", "events", "links", "operations", "merges", "profiles")
+WHOLE: tuple[Kind, ...] = ("documents", "events", "links", "operations", "merges")
 """Everything that another server needs to give the same answers."""
+SAVED = ("segment", "metric", "dashboard")
+"""The saved documents that are exported, each after what it may name."""
 Format = Literal["ndjson", "csv", "parquet"]
 FORMATS: tuple[Format, ...] = ("ndjson", "csv", "parquet")
 PARAMETERS: dict[str, Any] = {
     "kinds": {
         "type": "string",
-        "description": f"Some of {', '.join(KINDS)}, apart by commas; all facts if absent.",
+        "description": f"Some of {', '.join(KINDS)}, apart by commas; all but profiles if absent.",
     },
     "format": {"enum": list(FORMATS), "default": "ndjson", "description": "Tables hold one kind."},
     "from": {"type": "string", "description": "Only events at this time or later."},
@@ -117,11 +119,13 @@ def unpack_position(question: Question, cursor: str | None) -> Position | None:
 
 def _parse_kinds(text: str | None, format: str, is_part: bool) -> tuple[Kind, ...]:
     if text is None:
-        return ("events",) if format != "ndjson" or is_part else FACTS
+        return ("events",) if format != "ndjson" or is_part else WHOLE
     wanted = [part.strip() for part in text.split(",") if part.strip()]
     unknown = next((kind for kind in wanted if kind not in KINDS), None)
     if unknown is not None or not wanted:
         raise invalid_query("/kinds", f"kinds are some of {', '.join(KINDS)}, apart by commas.")
+    if format != "ndjson" and "documents" in wanted:
+        raise invalid_query("/kinds", "Documents are no table; ask for them as ndjson.")
     if format != "ndjson" and len(set(wanted)) > 1:
         raise invalid_query(
             "/kinds", f"A {format} file holds one kind; ask for each by itself, or as ndjson."

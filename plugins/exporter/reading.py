@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from openmetrics.plugin import EventsQuery, OpenMetricsError, Partition, Server, period_of, to_json
-from openmetrics_plugins.exporter.question import Kind, Position, Question
+from openmetrics_plugins.exporter.question import SAVED, Kind, Position, Question
 
 if TYPE_CHECKING:
     import pyarrow
@@ -51,7 +51,9 @@ class Reader:
             if place < position.place:
                 continue
             here = position if place == position.place else Position(position.begun_ms, place)
-            if kind == "profiles":
+            if kind == "documents":
+                yield from self._read_documents(here)
+            elif kind == "profiles":
                 yield from self._iter_profiles(here)
             elif kind == "events" and self._question.filter is not None:
                 yield from self._iter_pages(here)
@@ -145,6 +147,25 @@ class Reader:
                 yield "events", self._finish("events", table, position), found
             if page.next is None:
                 return
+
+    def _read_documents(self, position: Position) -> Iterator[Piece]:
+        """Read the property names and all that is saved, in one piece."""
+        import pyarrow
+
+        if position.part:
+            return
+        names = self._server.road.names
+        names.load()
+        records: list[dict[str, Any]] = []
+        if names.known:
+            records.append({"kind": "names", "names": sorted(names.known)})
+        for collection in SAVED:
+            records += [
+                {"kind": "document", "collection": collection, "id": document.id, "body": document.body}
+                for document in self._server.store.control_list(collection)
+            ]
+        table = pyarrow.table({"record": [to_json(record).decode() for record in records]})
+        yield "documents", table, Position(position.begun_ms, position.place, ("read",))
 
     def _iter_profiles(self, position: Position) -> Iterator[Piece]:
         """Read the profiles of all users that facts name, as they are now."""

@@ -50,5 +50,5 @@ def register_routes(server: Server) -> Iterable[Route]:
 
 @hookimpl
 def register_commands(cli: Any) -> None:
-    """Add `openmetrics import`."""
+    """Add `openmetrics import` and `openmetrics migrate`."""
     add_commands(cli)

@@ -19,6 +19,7 @@ from openmetrics.plugin import (
 )
 from openmetrics_plugins.importer.jobs import ENDED, Job
 from openmetrics_plugins.importer.mapping import parse_map
+from openmetrics_plugins.importer.migrate import migrate
 from openmetrics_plugins.importer.plan import ON_ERROR, Plan, settle_plan
 from openmetrics_plugins.importer.run import Progress
 from openmetrics_plugins.importer.screen import Screen
@@ -27,8 +28,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def add_commands(cli: click.Group) -> None:
-    """Add the command."""
+    """Add the commands."""
     cli.add_command(import_files)
+    cli.add_command(migrate)
 
 
 @click.command("import")

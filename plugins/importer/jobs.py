@@ -86,7 +86,7 @@ class Job:
         """Work until the end. Raises InterruptedError where it is stopped before."""
         origin = Origin(self.created_ms, is_import=True)
         importer = find_importer(self.plan, server.importers)
-        run = Run(self.plan, importer, server.lane(), self.progress, origin)
+        run = Run(self.plan, importer, server, self.progress, origin)
         run.save, run.is_stopped = self.save, is_stopped
         run.work()
         (self.folder / UPLOAD).unlink(missing_ok=True)

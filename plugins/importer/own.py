@@ -14,6 +14,7 @@ from openmetrics.plugin import (
     Restored,
     parse_document,
 )
+from openmetrics_plugins.importer.documents import KINDS
 
 FACTS = frozenset(("event", "link", "operation", "merge", "unmerge"))
 MARKS = frozenset(("cursor", "end"))
@@ -36,7 +37,7 @@ TEXTS = ("properties", "fields", "value", "data", "context", "client_time", "con
 def recognise_export(record: Mapping[str, Any]) -> bool:
     """Say whether a record is one of an export."""
     kind = record.get("kind")
-    if kind in MARKS or kind == "profile":
+    if kind in MARKS or kind in KINDS or kind == "profile":
         return True
     return kind in FACTS and "time" in record and ("id" in record or "user_id" in record or "name" in record)
 
@@ -48,6 +49,8 @@ def decode_export(record: Mapping[str, Any]) -> Iterable[Draft]:
         return []
     if kind == "profile":
         return _decode_profile(record)
+    if kind in KINDS:
+        return [Restored(record)]
     if kind not in FACTS:
         return [Refused("schema-violation", f"takes one of {', '.join(sorted(FACTS))}", "/kind")]
     if any(isinstance(record.get(name), str) for name in ("properties", "content", "explicit")):

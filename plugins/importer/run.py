@@ -11,13 +11,14 @@ from openmetrics.plugin import (
     Draft,
     Identify,
     Importer,
-    ImportLane,
     OpenMetricsError,
     Origin,
     Receipt,
     Refused,
     Restored,
+    Server,
 )
+from openmetrics_plugins.importer.documents import check_document, is_document, keep_document
 from openmetrics_plugins.importer.numbering import Numbering
 from openmetrics_plugins.importer.plan import Plan
 from openmetrics_plugins.importer.source import Row, Source
@@ -60,11 +61,12 @@ class Run:
     """One pass of a file through a lane. Ids follow from the file, so any part may be taken in again."""
 
     def __init__(
-        self, plan: Plan, importer: Importer, lane: ImportLane, progress: Progress, origin: Origin
+        self, plan: Plan, importer: Importer, server: Server, progress: Progress, origin: Origin
     ) -> None:
         self._plan = plan
         self._importer = importer
-        self._lane = lane
+        self._server = server
+        self._lane = server.lane()
         self._origin = origin
         self.progress = progress
         self.save: Callable[[], None] = lambda: None
@@ -109,6 +111,7 @@ class Run:
         for lines, drafts in self._iter_batches(0):
             if self.is_stopped():
                 raise InterruptedError("the import was stopped")
+            lines, drafts = self._take_documents(lines, drafts, is_kept=False)
             self._note(lines, self._lane.check(drafts, self._origin))
             if self.progress.refused and not self._plan.is_dry:
                 raise RefusedError
@@ -117,13 +120,33 @@ class Run:
         progress = self.progress
         progress.state = "importing"
         for lines, drafts in self._iter_batches(progress.records):
+            lines, drafts = self._take_documents(lines, drafts, is_kept=True)
             self._note(lines, self._lane.accept(drafts, self._origin, self.is_stopped))
             if progress.refused and self._plan.on_error == "stop":
                 raise RefusedError
         progress.state, progress.share = "storing", 1.0
         self.save()
         self._lane.wait_stored(self.is_stopped)
+        self._server.store.refresh()
         progress.state, progress.eta_s = "done", None
+
+    def _take_documents(
+        self, lines: list[int], drafts: list[Draft], is_kept: bool
+    ) -> tuple[list[int], list[Draft]]:
+        """Return a batch without the documents that are no facts, once these are kept."""
+        if not any(map(is_document, drafts)):
+            return lines, drafts
+        rest: list[tuple[int, Draft]] = []
+        for line, draft in zip(lines, drafts, strict=True):
+            if not is_document(draft):
+                rest.append((line, draft))
+            elif (fault := check_document(self._server, draft)) is not None:
+                rest.append((line, fault))
+            else:
+                self.progress.accepted += 1
+                if is_kept:
+                    keep_document(self._server, draft)
+        return [line for line, _ in rest], [draft for _, draft in rest]
 
     def _fail(self, detail: str) -> None:
         """End with a reason; what was taken in until then is stored all the same."""

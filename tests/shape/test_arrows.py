@@ -78,8 +78,8 @@ WIRING: dict[str, str] = {
 }
 """Modules that may import from everywhere in the core, and why."""
 
-FRIENDS = {"pixel": "micro_metrics"}
-"""A plugin that speaks the keys of another, whose folder it needs."""
+FRIENDS = {"pixel": "micro_metrics", "importer": "exporter"}
+"""A plugin that builds on another, whose folder it needs."""
 
 
 def resolve(name: str) -> str | None:

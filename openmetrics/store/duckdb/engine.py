@@ -30,20 +30,15 @@ from openmetrics.store.base import (
     WriteReport,
 )
 from openmetrics.store.duckdb import control
-from openmetrics.store.duckdb.compile import Bindings, compile_filter, list_sql, member_sql
+from openmetrics.store.duckdb.compile import Bindings, compile_filter
 from openmetrics.store.duckdb.load import Loader, period_number, period_text, read_sql, transaction
 from openmetrics.store.duckdb.questions import Connection, aggregate, read_events, read_values
-from openmetrics.store.scan import schema_of
+from openmetrics.store.duckdb.scan import SHARD, iter_batches, read_last_seq
 
-SHARD = "0"
 UNAVAILABLE = (
     duckdb.ConnectionException, duckdb.IOException, duckdb.TransactionException, duckdb.FatalException
 )  # fmt: skip
 """What DuckDB raises about its state, as opposed to content: a closed or broken file, a full disk."""
-SCAN_NUMBERS = 500_000
-"""How many sequence numbers one step of a scan covers: bounds its memory."""
-RAW_NUMBERS = 50_000
-"""The same where what was sent is read: that takes ten times the room."""
 
 
 class DuckDBStore:
@@ -68,7 +63,7 @@ class DuckDBStore:
         """Create the tables where they are missing."""
         with self._writing() as connection:
             connection.execute(read_sql("schema"))
-            self._last_seq = max(self._last_seq, _read_last_seq(connection))
+            self._last_seq = max(self._last_seq, read_last_seq(connection))
 
     def declare_names(self, names: Sequence[str]) -> None:
         """Do nothing: any name can be asked for."""
@@ -78,7 +73,7 @@ class DuckDBStore:
         """Store spool lines in bulk; the first of an identity wins."""
         with self._writing() as connection:
             report = Loader(connection, self._folder).load(lines)
-            self._last_seq = _read_last_seq(connection)
+            self._last_seq = read_last_seq(connection)
         return report
 
     def refresh(self) -> None:
@@ -115,27 +110,8 @@ class DuckDBStore:
         self, partition: Partition, since: Mapping[str, int], columns: Sequence[str]
     ) -> Iterator[pyarrow.RecordBatch]:
         """Read facts with a sequence number above `since`, in steps of the sequence."""
-        schema = schema_of(partition.kind, columns)
-        bindings = Bindings()
-        chosen = ", ".join(_column_sql(column, bindings) for column in columns)
-        is_event = partition.kind == "event"
-        source = "event WHERE period = $part" if is_event else "fact WHERE kind = $part"
-        part = period_number(partition.period) if is_event else partition.kind
-        statement = (
-            f"SELECT seq{', ' if chosen else ''}{chosen} FROM {source} AND seq > $after AND seq <= $until"
-        )
-        step = RAW_NUMBERS if "raw" in columns else SCAN_NUMBERS
-        after = since.get(SHARD, -1)
         with self._reading() as connection:
-            last = _read_last_seq(connection)
-            while after < last:
-                parameters = {**bindings.values, "part": part, "after": after, "until": after + step}
-                table = _put_in_order(connection.sql(statement, params=parameters).to_arrow_table())
-                table = table.add_column(0, "shard", pyarrow.repeat(SHARD, len(table)))
-                yield from table.rename_columns(schema.names).cast(schema).to_batches()
-                after += step
-                if not len(table):  # other partitions' facts lie here, perhaps very many
-                    after = _read_next_seq(connection, source, {"part": part, "after": after}, last)
+            yield from iter_batches(connection, partition, since, columns)
 
     def control_get(self, kind: str, id: str) -> ControlDocument | None:
         """Read one control document."""
@@ -259,34 +235,6 @@ def _interrupting(cursor: Connection, deadline: float | None) -> Iterator[None]:
 def _interrupt(cursor: Connection) -> None:
     with contextlib.suppress(duckdb.Error):  # the question may have ended a moment ago
         cursor.interrupt()
-
-
-def _read_last_seq(connection: Connection) -> int:
-    rows = connection.execute(
-        "SELECT greatest((SELECT max(seq) FROM event), (SELECT max(seq) FROM fact), -1)"
-    ).fetchall()
-    return int(rows[0][0])
-
-
-def _put_in_order(table: pyarrow.Table) -> pyarrow.Table:
-    """Order rows by number. PERF: they nearly always are; sorting all cost half of a scan."""
-    numbers = table.column("seq").to_numpy()
-    return table if (numbers[1:] > numbers[:-1]).all() else table.sort_by("seq")
-
-
-def _read_next_seq(connection: Connection, source: str, place: Mapping[str, Any], last: int) -> int:
-    """Return the number before the next fact of a source, or `last` where there is none."""
-    rows = connection.execute(f"SELECT min(seq) FROM {source} AND seq > $after", place).fetchall()
-    return last if rows[0][0] is None else int(rows[0][0]) - 1
-
-
-def _column_sql(column: str, bindings: Bindings) -> str:
-    if column.startswith(("props.", "num.")):
-        kind, _, name = column.partition(".")
-        return member_sql(kind, name, "VARCHAR" if kind == "props" else "DOUBLE", bindings)
-    if column in ("value", "kinds"):
-        return list_sql(column)
-    return list_sql(column, "DOUBLE") if column == "value_num" else column
 
 
 def _delete_matching(connection: Connection, deletion: Deletion) -> int:

@@ -16,7 +16,7 @@ from openmetrics.testing.client import Running, running
 EVENTS: list[dict[str, Any]] = [
     {
         "event_id": f"e{n}", "name": ("buy", "vi\new", 'q"\\')[n % 3],
-        "time": f"2026-0{1 + n % 3}-01T00:00:{n:02}Z",
+        "time": f"2024-0{1 + n % 3}-01T00:00:{n:02}Z",
         "user_id": ("u1", None)[n % 2], "session_id": f"s{n % 5}", "value": (1, 2.5, None, "x")[n % 4],
         "properties": {"n": n, "big": 10**30 + n, "dot.ted": [1, {"a": None}], "ü": "é\u2028"},
         **({"fields": {"mail": "a@b"}, "data": {"x": 1}, "context": {"os": "x"}} if n % 2 else {}),
@@ -25,9 +25,9 @@ EVENTS: list[dict[str, Any]] = [
     for n in range(30)
 ]  # fmt: skip
 IDENTIFIES = [
-    {"session_id": "s1", "user_id": "u2", "time": "2026-02-01", "properties": {"plan": "pro"}},
-    {"user_id": "u1", "add": {"n": 2}, "unset": ["x"], "time": "2026-02-01"},
-    {"user_id": "u3", "properties": {"x": 1}, "time": "2026-02-01"},
+    {"session_id": "s1", "user_id": "u2", "time": "2024-02-01", "properties": {"plan": "pro"}},
+    {"user_id": "u1", "add": {"n": 2}, "unset": ["x"], "time": "2024-02-01"},
+    {"user_id": "u3", "properties": {"x": 1}, "time": "2024-02-01"},
 ]
 
 
@@ -53,7 +53,7 @@ def test_every_fact_is_there_once(app: Running, take_out: Any) -> None:
         }
         assert event.get("sent_user_id", event["user_id"]) == sent["user_id"]
     kinds = {record["kind"] for record in records}
-    assert kinds == {"event", "link", "operation", "merge"}
+    assert kinds == {"names", "event", "link", "operation", "merge"}
     operations = {(record["op"], json.dumps(record["content"])) for record in records if "op" in record}
     assert operations == {
         ("set", '{"plan": "pro"}'),
@@ -115,7 +115,7 @@ def test_filters_and_ranges(app: Running, take_out: Any) -> None:
         return {event["event_id"] for event in take_out(app, **query)}
 
     assert ids(filter='{"field": "name", "op": "eq", "value": "buy"}') == {f"e{n}" for n in range(0, 30, 3)}
-    assert ids(**{"from": "2026-02-01", "to": "2026-03-01"}) == {f"e{n}" for n in range(1, 30, 3)}
+    assert ids(**{"from": "2024-02-01", "to": "2024-03-01"}) == {f"e{n}" for n in range(1, 30, 3)}
     owned = ids(filter='{"field": "user_id", "op": "eq", "value": "u2"}')
     assert owned == {event["event_id"] for event in take_out(app, kinds="events") if event["user_id"] == "u2"}
 
@@ -133,9 +133,9 @@ def test_profiles_are_as_they_are_now(app: Running, take_out: Any) -> None:
         ({"format": "xml"}, "/format"),
         ({"kinds": "event"}, "/kinds"),
         ({"kinds": "events,links", "format": "csv"}, "/kinds"),
-        ({"kinds": "links", "from": "2026-01-01"}, "/kinds"),
+        ({"kinds": "links", "from": "2024-01-01"}, "/kinds"),
         ({"from": "never"}, "/from"),
-        ({"from": "2026-02-01", "to": "2026-01-01"}, "/to"),
+        ({"from": "2024-02-01", "to": "2024-01-01"}, "/to"),
         ({"filter": "{"}, "/filter"),
         ({"filter": '{"segment": "x"}'}, "/filter"),
         ({"filter": '{"field": "user.plan", "op": "exists"}'}, "/filter"),

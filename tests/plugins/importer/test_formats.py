@@ -11,7 +11,7 @@ import pytest
 
 from openmetrics.testing.client import Running
 
-TIME, MS = "2026-03-01T10:00:00.000Z", 1_772_359_200_000
+TIME, MS = "2024-03-01T10:00:00.000Z", 1_709_287_200_000
 Event = tuple[str, str | None, str | None, dict[str, Any]]
 
 
@@ -32,8 +32,8 @@ def mixpanel(name: str, **properties: Any) -> dict[str, Any]:
 def posthog(name: str, distinct_id: str, **properties: Any) -> dict[str, Any]:
     return {
         "uuid": f"{name}-{distinct_id}", "event": name, "distinct_id": distinct_id,
-        "timestamp": "2026-03-01T10:00:00Z", "properties": properties,
-        "person_id": "p", "created_at": "2026-03-01T10:00:01Z",
+        "timestamp": "2024-03-01T10:00:00Z", "properties": properties,
+        "person_id": "p", "created_at": "2024-03-01T10:00:01Z",
     }  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def segment(call: str, **members: Any) -> dict[str, Any]:
 
 def amplitude(name: str, **members: Any) -> dict[str, Any]:
     return {
-        "event_type": name, "event_time": "2026-03-01 10:00:00.000000", "device_id": "d1", "user_id": None,
+        "event_type": name, "event_time": "2024-03-01 10:00:00.000000", "device_id": "d1", "user_id": None,
         "uuid": f"a-{name}-{members.get('user_id')}", "event_properties": {}, "country": "France", **members,
     }  # fmt: skip
 
@@ -88,10 +88,10 @@ CASES = {
             mixpanel("buy", distinct_id="ada", **{"$device_id": "d1", "$user_id": "ada", "$insert_id": "i2"}),
             mixpanel("old", distinct_id="bob", **{"$insert_id": "i3"}),
             mixpanel("$identify", distinct_id="cy", **{"$identified_id": "cy", "$anon_id": "d2"}),
-            {"$distinct_id": "ada", "$properties": {"plan": "pro", "$last_seen": "2026-03-01T10:00:00"}},
+            {"$distinct_id": "ada", "$properties": {"plan": "pro", "$last_seen": "2024-03-01T10:00:00"}},
         ],
         [("view", "ada", "d1", {"p": 1}), ("buy", "ada", "d1", {}), ("old", "bob", None, {})],
-        {"ada": {"plan": "pro", "$last_seen": "2026-03-01T10:00:00"}, "cy": {}},
+        {"ada": {"plan": "pro", "$last_seen": "2024-03-01T10:00:00"}, "cy": {}},
     ),
     "amplitude": Case(
         [
