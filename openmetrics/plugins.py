@@ -27,6 +27,7 @@ BUILT_IN: tuple[str, ...] = (
     "openmetrics_plugins.pixel",
     "openmetrics_plugins.bot_filter",
     "openmetrics_plugins.trends",
+    "openmetrics_plugins.lifecycle",
     "openmetrics_plugins.retention",
     "openmetrics_plugins.metrics",
     "openmetrics_plugins.funnel",
