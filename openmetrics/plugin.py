@@ -16,9 +16,11 @@ from openmetrics.columns.view import ColumnView
 from openmetrics.command import STORE, load_given, open_given_server, setting_options
 from openmetrics.errors import Fault, OpenMetricsError, invalid_query
 from openmetrics.hookspecs import hookimpl
+from openmetrics.http.bodies import BodyReader
 from openmetrics.http.problems import incoming_of, problem_answer
 from openmetrics.http.protocol import Answer, Decoded, Incoming, Operation, Protocol, Route
 from openmetrics.http.questions import (
+    check_admin,
     read_cursor,
     read_limit,
     read_query,
@@ -85,6 +87,7 @@ __all__ = [
     "Answer",
     "AnyOf",
     "Asking",
+    "BodyReader",
     "Capability",
     "Codes",
     "ColumnView",
@@ -142,6 +145,7 @@ __all__ = [
     "VersionConflictError",
     "asks_actor",
     "canonical_text",
+    "check_admin",
     "check_question",
     "check_segment",
     "event_json",
