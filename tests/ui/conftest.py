@@ -37,6 +37,13 @@ PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
+def ask(url: str, path: str, body: Any = None) -> Any:
+    """Return the JSON of an answer, of a POST where a body is given."""
+    content = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{url}{path}", content), timeout=120) as found:
+        return json.loads(found.read())
+
+
 class Site:
     """A server, to be asked beside what the browser shows of it."""
 
@@ -45,31 +52,34 @@ class Site:
 
     def ask(self, path: str, body: Any = None) -> Any:
         """Return the JSON of an answer, of a POST where a body is given."""
-        content = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(
-            urllib.request.Request(f"{self.url}{path}", content), timeout=120
-        ) as found:
-            return json.loads(found.read())
+        return ask(self.url, path, body)
 
     def analysis(self, name: str, question: Any) -> Any:
         """Return what an analysis answers."""
         return self.ask(f"/v1/analyses/{name}", question)
 
-    def wait_for(self, name: str, question: Any) -> None:
-        """Ask until there is an answer: where loops are not compiled yet, the first one takes minutes."""
-        deadline = time.monotonic() + FIRST_S
-        while True:
-            try:
-                self.analysis(name, question)
-                return
-            except urllib.error.HTTPError as error:
-                if error.code != 503 or time.monotonic() > deadline:
-                    raise
-
     def address(self, page: str, question: Any = None, view: str = "") -> str:
         """Return the address of a page that asks a question."""
         text = "" if question is None else f"?q={quote(json.dumps(question))}"
         return f"{self.url}/#/{page}{text}{f'&view={view}' if view else ''}"
+
+
+def wait_for(url: str, name: str, question: Any) -> None:
+    """Ask until there is an answer: where loops are not compiled yet, the first one takes minutes."""
+    deadline = time.monotonic() + FIRST_S
+    while True:
+        try:
+            ask(url, f"/v1/analyses/{name}", question)
+            return
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+
+
+@pytest.fixture(scope="session")
+def patient() -> Callable[..., None]:
+    """Give a function that asks until there is an answer."""
+    return wait_for
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +93,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert done.returncode == 0, done.stdout + done.stderr
         site = Site(process)
         for name, question in FIRST.items():
-            site.wait_for(name, question)
+            wait_for(site.url, name, question)
         yield site
 
 

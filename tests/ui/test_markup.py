@@ -19,7 +19,7 @@ SERVED = "javascript:alert(5)"
 
 
 @pytest.fixture(scope="module")
-def hostile() -> Iterator[ServerProcess]:
+def hostile(patient: Callable[..., None]) -> Iterator[ServerProcess]:
     """Run a server whose every name, value and id is an attack."""
     with server(store="memory", access_log="false") as process:
         events = [
@@ -41,6 +41,7 @@ def hostile() -> Iterator[ServerProcess]:
         ):
             content = json.dumps(body).encode()
             urllib.request.urlopen(urllib.request.Request(process.url + path, content, method=method)).close()
+        patient(process.url, "trends", {"range": {"last": "24h"}, "series": [{}], "breakdown": ["props.x"]})
         yield process
 
 

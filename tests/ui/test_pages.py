@@ -131,7 +131,7 @@ def test_waiting_shows_how_far_the_answer_is_prepared(site: Any, open_page: Call
     body = {"code": "preparing", "detail": "The columns for this are being prepared.", "progress": 0.4}
     page.route("**/v1/analyses/retention", answer_by(503, body))
     page.goto(site.address("retention", WEEKLY))
-    expect(page.get_by_text("Preparing your events")).to_be_visible()
+    expect(page.get_by_text("Getting ready")).to_be_visible()
     expect(page.locator("progress")).to_have_attribute("value", "0.4")
     expect(page.locator(".cohorts")).to_be_visible()
     open_page.complaints.clear()  # type: ignore[attr-defined]  # the browser reports the 503
@@ -171,7 +171,7 @@ def test_key_is_asked_for_and_kept_out_of_the_address(site: Any, open_page: Call
 def test_range_without_data_offers_one_with_data(site: Any, open_page: Callable[..., Page]) -> None:
     page = open_page(site.address("retention", {**WEEKLY, "range": {"last": "7d"}}))
     expect(page.get_by_role("heading", name="No data in this range")).to_be_visible()
-    page.get_by_role("button", name="Show 31 Mar 2024 to 29 Jun 2024").click()
+    page.get_by_role("button", name="Show 31 Mar to 29 Jun 2024").click()
     expect(page.locator(".cohorts")).to_be_visible()
 
 

@@ -51,7 +51,7 @@ def test_first_page_counts_the_most_frequent_event(site: Any, open_page: Callabl
     question = {"range": {"from": "2024-03-31", "to": "2024-06-30"}, "series": [{"event": "product_view"}]}
     total = site.analysis("trends", question)["series"][0]["total"]
     expect(page.locator(".figure .number-button")).to_have_text(show(total))
-    said = "How often product_view happened, from 31 Mar 2024 to 29 Jun 2024."
+    said = "How often product_view happened, from 31 Mar to 29 Jun 2024."
     expect(page.locator(".sentence")).to_have_text(said)
 
 

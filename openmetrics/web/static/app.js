@@ -49,18 +49,15 @@ const THEMES = [
   ["dark", "Dark"],
 ];
 
-function useTheme() {
-  const [theme, setTheme] = useState(localStorage.getItem("openmetrics-theme") ?? "");
-  useEffect(() => {
-    document.documentElement.dataset.theme = theme;
-    localStorage.setItem("openmetrics-theme", theme);
-  }, [theme]);
-  return [theme, setTheme];
-}
+const keep = (theme) => {
+  document.documentElement.dataset.theme = theme;
+  localStorage.setItem("openmetrics-theme", theme);
+};
+keep(localStorage.getItem("openmetrics-theme") ?? "");
 
 function Navigation({ page }) {
   const [isOpen, setIsOpen] = useState(false);
-  const [theme, setTheme] = useTheme();
+  const [theme, setTheme] = useState(document.documentElement.dataset.theme);
   const next = THEMES[(THEMES.findIndex(([key]) => key === theme) + 1) % THEMES.length];
   const row = (one) =>
     html`<a
@@ -92,7 +89,7 @@ function Navigation({ page }) {
       ${PAGES.map(row)}
     </nav>
     <div class="side-foot">
-      <button type="button" class="text-button" onClick=${() => setTheme(next[0])}>
+      <button type="button" class="text-button" onClick=${() => (keep(next[0]), setTheme(next[0]))}>
         <${Icon}
           name=${theme === "dark" ? "moon" : "sun"}
           size="16" />${THEMES.find(([key]) => key === theme)[1]}

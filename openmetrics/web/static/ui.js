@@ -8,7 +8,7 @@ export { Icon } from "./parts/icon.js";
 export { Picker } from "./parts/picker.js";
 export { BreakdownPicker, EventPicker, FieldPicker, SegmentPicker } from "./parts/pickers.js";
 export { FilterEditor } from "./parts/filter-editor.js";
-export { IntervalPicker, RangePicker, ZonePicker } from "./parts/range-picker.js";
+export { IntervalPicker, RangePicker } from "./parts/range-picker.js";
 export { Choice, DurationInput, Field, NumberInput, Section, TextInput, Toggle } from "./parts/inputs.js";
 export { Dialog, Menu, Toast, toast } from "./parts/dialog.js";
 export { chooseId, copy, NEW, SaveDialog } from "./parts/saving.js";

@@ -74,11 +74,17 @@ export function range(found) {
     return time(Date.parse(value) + (isDay ? shift : 0), isDay ? "date" : "full");
   };
   if (!found.to) return found.from ? `${day(found.from)} to now` : "all time";
-  return `${found.from ? day(found.from) : "the beginning"} to ${day(found.to, -86_400_000)}`;
+  const [first, last] = [found.from ? day(found.from) : "the beginning", day(found.to, -86_400_000)];
+  if (first === last) return first;
+  const year = / \d{4}$/.exec(last)?.[0];
+  return `${year && first.endsWith(year) ? first.slice(0, -year.length) : first} to ${last}`;
 }
 
 /** Write a range as the end of a sentence: `in the last 30 days`, `from 1 Mar 2024 to 30 Jun 2024`. */
-export const during = (found) => `${!found || found.last ? "in" : "from"} ${range(found)}`;
+export function during(found) {
+  const text = range(found);
+  return `${!found || found.last ? "in" : text.includes(" to ") ? "from" : "on"} ${text}`;
+}
 
 /** Write a group of a breakdown; `group` is a text, null for missing, or a list of those. */
 export function groupName(group, isOther = false) {

@@ -1,6 +1,6 @@
 // The page of an analysis: its panel's form and answer, and all that every analysis has around them.
 import { html, useEffect, useMemo, useState } from "../vendor/htm-preact-3.1.1.js";
-import { chooseRange, useEvents } from "../catalog.js";
+import { chooseRange, useEvents, useSegments } from "../catalog.js";
 import { saveFile } from "../api.js";
 import { go } from "../router.js";
 import { during, number, range as rangeInWords, time, where } from "../words.js";
@@ -9,7 +9,7 @@ import { Menu } from "../parts/dialog.js";
 import { Section } from "../parts/inputs.js";
 import { People } from "../parts/people.js";
 import { SegmentPicker } from "../parts/pickers.js";
-import { RangePicker, ZonePicker } from "../parts/range-picker.js";
+import { RangePicker } from "../parts/range-picker.js";
 import { AddToDashboard, copy, SaveMetric, toCurl } from "../parts/saving.js";
 import { Busy, Failure, Nothing, useAnswer, useLoad } from "../parts/states.js";
 import { makeGenericPanel } from "./generic.js";
@@ -118,12 +118,17 @@ function Sides({ panel, question, answer, state, pick }) {
       answer=${side}
       ...${state}
       pick=${(what, title) => pick(what, title, index)} />`;
+  const segments = useSegments() ?? [];
   if (!answer.sides) return view(answer);
+  const nameOf = (index) => {
+    const id = question.compare_segments[index];
+    return segments.find((row) => row.id === id)?.label ?? id;
+  };
   return html`<div class="sides">
       ${answer.sides.map(
         (side, index) =>
-          html`<section aria-label=${question.compare_segments[index]}>
-            <h2><${Icon} name="users" /> ${question.compare_segments[index]}</h2>
+          html`<section aria-label=${nameOf(index)}>
+            <h2><${Icon} name="users" />${nameOf(index)}</h2>
             ${view(side, index)}
           </section>`,
       )}
@@ -172,11 +177,11 @@ function Result({ analysis, panel, question, events, state, change, setPicked })
   return html`<section class="card result" aria-label="Answer" aria-busy=${isBusy}>
     <div class="toolbar">
       ${panel.hasRange !== false &&
-        html`<${RangePicker} value=${question.range} onPick=${(range) => change({ range })} />`}
+        html`<${RangePicker} value=${question.range} onPick=${(range) => change({ range })}
+          zone=${question.timezone}
+          onZone=${panel.hasZone === false ? null : (timezone) => change({ timezone })} />`}
       ${panel.Tools &&
         html`<${panel.Tools} question=${question} answer=${first} change=${change} ...${state} />`}
-      ${panel.hasZone !== false &&
-        html`<${ZonePicker} value=${question.timezone} onPick=${(timezone) => change({ timezone })} />`}
     </div>
     ${isBusy && value && html`<div class="progress" role="status"><span class="unseen">Counting</span></div>`}
     <div class=${isBusy && value ? "answer is-stale" : "answer"}>${body}</div>

@@ -43,8 +43,28 @@ function Days({ value, onPick }) {
   </form>`;
 }
 
-/** Choose a range: `{last: "30d"}` or `{from, to}` in days; `none` is what stands where there is none. */
-export function RangePicker({ value, none, onPick }) {
+const ZONES = ["UTC", ...Intl.supportedValuesOf("timeZone").filter((zone) => zone !== "UTC")];
+
+function ZonePicker({ value, onPick }) {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const options = [
+    { value: null, label: `${config.timezone} (the project's)` },
+    ...(own === config.timezone ? [] : [{ value: own, label: `${own} (yours)` }]),
+    ...ZONES.map((zone) => ({ value: zone, label: zone, group: "All" })),
+  ];
+  return html`<${Picker}
+    label="Time zone"
+    value=${value ?? null}
+    shown=${value ?? config.timezone}
+    options=${options}
+    onPick=${onPick} />`;
+}
+
+/**
+ * Choose a range: `{last: "30d"}` or `{from, to}` in days. With `onZone`, the time zone is chosen in it, too;
+ * null is the project's. `none` is what stands where there is no range.
+ */
+export function RangePicker({ value, none, onPick, zone, onZone }) {
   const [isOpen, setIsOpen] = useState(false);
   const box = useRef();
   const close = () => {
@@ -61,49 +81,25 @@ export function RangePicker({ value, none, onPick }) {
     close();
   };
   const leave = (event) => !box.current.contains(event.relatedTarget) && setIsOpen(false);
-  const text = !value && none ? none : inWords(value).replace(/^the last/, "last");
+  const days = !value && none ? none : inWords(value).replace(/^the last/, "last");
+  const text = `${days[0].toUpperCase()}${days.slice(1)}${zone ? `, ${zone}` : ""}`;
   return html`<div class="picker" ref=${box} onFocusOut=${leave} onKeyDown=${press}>
-    <button
-      type="button"
-      class="picker-button"
-      aria-expanded=${isOpen}
-      aria-label=${`Range: ${text}`}
+    <button type="button" class="picker-button" aria-expanded=${isOpen} aria-label=${`Range: ${text}`}
       onClick=${() => setIsOpen(!isOpen)}>
-      <${Icon} name="calendar" size="16" /><span class="picker-value"
-        >${text[0].toUpperCase() + text.slice(1)}</span
-      >
+      <${Icon} name="calendar" size="16" /><span class="picker-value">${text}</span>
       <${Icon} name="down" size="14" />
     </button>
-    ${
-      isOpen &&
+    ${isOpen &&
       html`<div class="popover range-pop" tabindex="-1">
         <div class="presets" role="group" aria-label="Back from now">
           ${PRESETS.map(([last, name]) =>
-            html`<button type="button" aria-pressed=${value?.last === last}
-              onClick=${() => pick({ last })}>Last ${name}</button>`)}
+            html`<button type="button" aria-pressed=${value?.last === last} onClick=${() => pick({ last })}>
+              Last ${name}</button>`)}
         </div>
-        <${Days} value=${value} onPick=${pick} />
-      </div>`
-    }
+        <div class="days-side"><${Days} value=${value} onPick=${pick} />
+          ${onZone && html`<${ZonePicker} value=${zone} onPick=${onZone} />`}</div>
+      </div>`}
   </div>`;
-}
-
-const ZONES = ["UTC", ...Intl.supportedValuesOf("timeZone").filter((zone) => zone !== "UTC")];
-
-/** Choose a time zone; null is the project's. */
-export function ZonePicker({ value, onPick }) {
-  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const options = [
-    { value: null, label: `${config.timezone} (the project's)` },
-    ...(own === config.timezone ? [] : [{ value: own, label: `${own} (yours)` }]),
-    ...ZONES.map((zone) => ({ value: zone, label: zone, group: "All" })),
-  ];
-  return html`<${Picker}
-    label="Time zone"
-    value=${value ?? null}
-    shown=${value ?? config.timezone}
-    options=${options}
-    onPick=${onPick} />`;
 }
 
 const INTERVALS = [

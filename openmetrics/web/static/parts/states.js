@@ -59,12 +59,10 @@ export function Busy({ progress }) {
     </div>
     ${
       progress != null
-        ? html`<p>
-              <b>Preparing your events</b><br />The first question about a month reads it once; later ones are
-              instant.
-            </p>
-            <progress max="1" value=${progress} aria-label="Prepared" />
-            <p class="quiet">${percent(progress, 0)}</p>`
+        ? html`<p><b>Getting ready</b></p>
+            <p>Your events are prepared once, longest after an installation. Later answers are instant.</p>
+            <progress max="1" value=${progress || undefined} aria-label="Prepared" />
+            <p class="quiet">${progress ? percent(progress, 0) : "This can take a minute."}</p>`
         : html`<p class="quiet">
             ${isSlow ? "Still counting. The first question after a start takes longest." : "Counting…"}
           </p>`
