@@ -10,6 +10,7 @@ import click
 
 WIDTH = 30
 SHOWN = 20
+NOTHING = "nothing of it is imported; mend the record, or say --on-error skip"
 
 
 class Screen:
@@ -45,7 +46,8 @@ class Screen:
         if (more := job["refused"] - min(SHOWN, len(job["refusals"]))) > 0:
             click.echo(f"{self._name}: {more} more records are refused", err=True)
         if job["state"] == "failed":
-            self.fail(job["detail"])
+            is_refused = job["on_error"] == "stop" and job["refused"]
+            self.fail(NOTHING if is_refused else job["detail"])
             return False
         verb = "would be imported" if job["dry_run"] else "imported"
         click.echo(f"{self._name}: {job['accepted']:,} {verb}, {job['refused']:,} refused")
