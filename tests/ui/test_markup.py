@@ -98,7 +98,6 @@ def test_markup_is_text_on_the_pages_beside_the_analyses(
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Dashboards").click()
     page.get_by_role("button", name="Keep and edit").click()
-    page.get_by_role("button", name="Edit", exact=True).click()
     page.get_by_role("button", name="Rename", exact=True).click()
     page.get_by_role("textbox", name="Name", exact=True).fill(QUOTED)
     page.get_by_role("dialog").get_by_role("button", name="Rename").click()

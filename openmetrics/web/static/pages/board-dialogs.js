@@ -66,7 +66,7 @@ export function NewBoard({ boards, metrics, suggestions, reload, onClose }) {
     const id = await createBoard(label, start === "empty" ? [] : suggestions, boards, metrics);
     reload();
     onClose();
-    go("dashboards", { id });
+    go("dashboards", { id, edit: 1 });
   };
   return html`<${SaveDialog} title="New dashboard" action="Create" onSave=${save} onClose=${onClose}>
     <${Choice} label="Begin with" value=${start} options=${[

@@ -9,16 +9,15 @@ let count = 0;
 /** Give a key that no other tile has. */
 export const nextKey = () => `t${++count}`;
 
-/** Join a saved tile with its metric. */
-export function fill(tile, metrics) {
-  const metric = metrics.find((row) => row.id === tile.metric);
+/** Join a tile with its metric; one whose metric is gone is `isLost`. */
+export function fill(tile, metrics, isBusy) {
+  const metric = metrics.find((row) => row.id === tile.metric) ?? tile;
   return {
     ...tile,
-    key: nextKey(),
-    title: tile.title || metric?.label || tile.metric,
-    analysis: metric?.analysis,
-    params: metric?.params,
-    lost: !metric,
+    title: tile.title || metric.label || tile.metric,
+    analysis: metric.analysis,
+    params: metric.params,
+    isLost: !metric.analysis && !isBusy,
   };
 }
 

@@ -194,7 +194,7 @@ export function Grid({ tiles, range, ms, change, onLoaded }) {
           />`
         }
         <div class="tile-body">
-          ${tile.lost ? html`<p
+          ${tile.isLost ? html`<p
             class="tile-none quiet">This metric is not there any more.</p>` : html`<${TileBody} tile=${tile}
             range=${range} ms=${ms} onLoaded=${onLoaded} />`}
         </div>

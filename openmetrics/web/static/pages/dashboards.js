@@ -91,12 +91,14 @@ function Head({ label, boards, id, look, query, at, children }) {
   </header>`;
 }
 
-function Board({ board, boards, metrics, suggestions, query, reload }) {
+function Board({ board, boards, metrics, isBusy, suggestions, query, reload }) {
   const look = useLook(query);
   const mayChange = useMayChange();
-  const [tiles, setTiles] = useState(() => board.tiles.map((tile) => fill(tile, metrics)));
+  const [tiles, setTiles] = useState(() => board.tiles.map((tile) => ({ ...tile, key: nextKey() })));
+  const shown = useMemo(() => tiles.map((tile) => fill(tile, metrics, isBusy)), [tiles, metrics, isBusy]);
   const [label, setLabel] = useState(board.label);
-  const [isEdited, setIsEdited] = useState(false);
+  const isEdited = mayChange && query.edit === "1" && !look.isBare;
+  const setIsEdited = (isOn) => look.set({ edit: isOn ? 1 : null });
   const [dialog, setDialog] = useState(null);
   const [at, setAt] = useState(null);
   const save = useSaving(board, reload);
@@ -106,13 +108,9 @@ function Board({ board, boards, metrics, suggestions, query, reload }) {
     save({ label: name, tiles: next.map(strip) });
   };
   const add = async ({ metric, tile }) => {
-    const saved = tile
-      ? await saveMetric(
-          tile,
-          metrics.map((row) => row.id),
-        )
-      : null;
-    change([...tiles, saved ? { ...saved, key: nextKey() } : fill({ metric, width: WIDTH }, metrics)]);
+    const taken = metrics.map((row) => row.id);
+    const added = tile ? await saveMetric(tile, taken) : { metric, width: WIDTH };
+    change([...tiles, { ...added, key: nextKey() }]);
     setDialog(null);
   };
   const close = () => setDialog(null);
@@ -143,10 +141,10 @@ function Board({ board, boards, metrics, suggestions, query, reload }) {
     ${
       tiles.length
         ? html`<${Grid}
-            tiles=${tiles}
+            tiles=${shown}
             range=${look.range}
             ms=${look.ms}
-            change=${isEdited && !look.isBare ? (next) => change(next) : null}
+            change=${isEdited ? (next) => change(next) : null}
             onLoaded=${setAt}
           />`
         : html`<section class="card"><${Nothing} title="This dashboard is empty" icon="dashboard">
@@ -179,7 +177,7 @@ function Starter({ tiles, boards, metrics, query, reload }) {
       const id = await createBoard("Overview", tiles, boards, metrics);
       toast("Kept as the dashboard “Overview”.");
       reload();
-      go("dashboards", { id });
+      go("dashboards", { ...query, id, edit: 1 });
     } catch (error) {
       toast(error.message);
       setIsBusy(false);
@@ -216,7 +214,7 @@ export function DashboardsPage({ query }) {
   if (error) return frame(html`<${Failure} error=${error} again=${reload} />`);
   if (!boards.value || !metrics.value || !events || !properties) return frame(html`<${Busy} />`);
   const rows = boards.value.dashboards;
-  const given = { boards: rows, metrics: metrics.value.metrics, query, reload };
+  const given = { boards: rows, metrics: metrics.value.metrics, isBusy: metrics.isBusy, query, reload };
   const board = query.id ? rows.find((row) => row.id === query.id) : rows[0];
   if (board)
     return html`<${Board}

@@ -200,15 +200,15 @@ function Picture({ analysis, answer, kind, title, height, names }) {
 }
 
 /** Return what a tile asks: its own question, of another range where one is chosen. */
-export const questionOf = (tile, range) => ({
-  ...tile.params,
-  range: range ?? tile.params.range ?? { last: "30d" },
+export const questionOf = ({ params }, range) => ({
+  ...params,
+  range: range ?? params?.range ?? { last: "30d" },
 });
 
 /** Show the answer of a tile (`{title, kind, analysis, params}`); `ms` is how often it is asked again. */
 export function TileBody({ tile, range, ms, onLoaded }) {
   const question = questionOf(tile, range);
-  const key = JSON.stringify([tile.analysis, question]);
+  const key = tile.analysis ? JSON.stringify([tile.analysis, question]) : null;
   const { value, error, again } = usePolled(
     key,
     async (signal) => {
