@@ -89,6 +89,7 @@ class Shell:
             "engine": self._server.store.name,
             "timezone": str(self._server.settings.timezone),
             "needs_key": self._server.needs_keys,
+            "has_dashboards": "dashboard" in self._server.saved,
             "frame_ancestors": list(self._server.settings.frame_ancestors),
             "analyses": [
                 {

@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect
 
 from openmetrics.testing.process import ServerProcess, find_free_port
 
-PATH = {"range": {"last": "24h"}, "series": [{"event": "signup"}]}
+PATH = {"range": {"last": "24h"}, "series": [{"event": "joined"}]}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         process.start()
         try:
             found = Guarded(process, done.stdout.strip(), origin, folder)
-            found.call("/v1/collect", [{"name": "signup", "user_id": f"u{user}"} for user in range(7)])
+            found.call("/v1/collect", [{"name": "joined", "user_id": f"u{user}"} for user in range(7)])
             found.call(
                 "/v1/metrics/signups", {"label": "Signups", "analysis": "trends", "params": PATH}, "PUT"
             )
@@ -107,6 +107,22 @@ def test_key_is_made_copied_and_revoked(guarded: Guarded, sign_in: Callable[[str
     expect(row).to_have_count(0)
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(ask)
+
+
+def test_first_page_puts_a_key_into_the_calls(guarded: Guarded, sign_in: Callable[[str], Page]) -> None:
+    page = sign_in("start")
+    page.get_by_role("button", name="Make a key and put it there").click()
+    call = page.locator(".call pre")
+    expect(call).to_contain_text("Bearer om_write_")
+    body = call.inner_text().partition("-d '")[2].rstrip("'")
+    key = call.inner_text().partition("Bearer ")[2].partition("'")[0]
+    headers = {"Authorization": f"Bearer {key}"}
+    sent = urllib.request.Request(f"{guarded.process.url}/v1/collect", body.encode(), headers)
+    assert urllib.request.urlopen(sent).status == 202
+    page.get_by_role("button", name="Pixel").click()
+    expect(call).to_contain_text(f"&key={key}")
+    page.get_by_role("link", name="Look at them").click()
+    expect(page.get_by_role("heading", name="Wall")).to_be_visible()
 
 
 def test_shared_link_opens_the_dashboard_for_who_has_no_key(

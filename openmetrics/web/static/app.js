@@ -1,6 +1,6 @@
 // The frame: navigation, the page that the address names, the key that the server may ask for.
 import { html, render, useEffect, useState } from "./vendor/htm-preact-3.1.1.js";
-import { config, hasKey, saveKey } from "./api.js";
+import { config, hasKey, saveKey, store } from "./api.js";
 import { useEvents } from "./catalog.js";
 import { link, useRoute } from "./router.js";
 import { Icon } from "./parts/icon.js";
@@ -22,10 +22,12 @@ const ORDER = Object.keys(KNOWN);
 const rank = (row) => (ORDER.indexOf(row.name) + ORDER.length + 1) % (ORDER.length + 1);
 
 /** Pages beside the analyses: `{name, title, icon, Page}`; `Page` gets `query`, what the address holds. */
-const PAGES = [
+const LOOKS = [
   { name: "dashboards", title: "Dashboards", icon: "dashboard", Page: DashboardsPage },
   { name: "live", title: "Live", icon: "live", Page: LivePage },
   { name: "users", title: "Users", icon: "users", Page: UsersPage },
+].filter((row) => row.name !== "dashboards" || config.has_dashboards);
+const PAGES = [
   { name: "start", title: "Send events", icon: "start", Page: StartPage },
   { name: "settings", title: "Settings", icon: "settings", Page: SettingsPage },
 ];
@@ -41,7 +43,7 @@ const analyses = [...config.analyses]
       Page: ({ query }) => html`<${AnalysisPage} key=${row.name} analysis=${row} query=${query} />`,
     };
   });
-const pages = [...analyses, ...PAGES];
+const pages = [...LOOKS, ...analyses, ...PAGES];
 
 const THEMES = [
   ["", "As the system"],
@@ -51,9 +53,9 @@ const THEMES = [
 
 const keep = (theme) => {
   document.documentElement.dataset.theme = theme;
-  localStorage.setItem("openmetrics-theme", theme);
+  store("localStorage", (kept) => kept.setItem("openmetrics-theme", theme));
 };
-keep(localStorage.getItem("openmetrics-theme") ?? "");
+keep(store("localStorage", (kept) => kept.getItem("openmetrics-theme")) ?? "");
 
 function Navigation({ page }) {
   const [isOpen, setIsOpen] = useState(false);
@@ -84,6 +86,8 @@ function Navigation({ page }) {
       <${Icon} name=${isOpen ? "close" : "menu"} size="22" />
     </button>
     <nav aria-label="Pages">
+      ${LOOKS.map(row)}
+      <hr />
       ${analyses.map(row)}
       <hr />
       ${PAGES.map(row)}

@@ -21,7 +21,7 @@ export function Pulse({ label, beats, span }) {
     const age = last - Math.floor(at / 1000 / size);
     if (age >= 0 && age < bars.length) bars[bars.length - 1 - age] += count / size;
   }
-  const ticks = chooseTicks(0, Math.max(...bars, 1), 2);
+  const ticks = chooseTicks(0, Math.max(...bars, 2), 2);
   const left = Math.max(...ticks.map((tick) => compact(tick).length)) * 7 + 12;
   const y = (value) => TOP + (1 - value / ticks.at(-1)) * (HEIGHT - TOP - BOTTOM);
   const room = (width - left) / bars.length;

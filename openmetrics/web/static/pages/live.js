@@ -40,7 +40,7 @@ function Figures({ stream, filter }) {
   const [events, users] = value?.series.map((row) => row.total) ?? [null, null];
   const shown = rate == null ? "–" : rate >= 10 ? words.number(Math.round(rate)) : rate.toFixed(1);
   return html`<div class="figures live-figures">
-    <div class="figure is-now" id="active-now">
+    <div class=${stream.active ? "figure is-now" : "figure"} id="active-now">
       <b>${words.number(stream.active)}</b><span>active in the last 5 minutes</span>
     </div>
     <div class="figure" id="rate"><b>${shown}</b><span>events a second</span></div>

@@ -47,8 +47,8 @@ function Health() {
     ${(value?.notes ?? []).map((note) => html`<p class="hint"><${Icon} name="warning" size="16" />${note}
       </p>`)}
     <p class="quiet">
-      For machines: <a href="/health/ready">health</a> · <a href="/metrics">figures</a> ·
-      <a href="/openapi.json">OpenAPI</a>
+      For machines: <a href="/health/ready">health</a> · <a href="/metrics">figures</a>${" "}
+      · <a href="/openapi.json">OpenAPI</a>
     </p>`;
 }
 

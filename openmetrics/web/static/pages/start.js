@@ -4,25 +4,26 @@ import { config, load } from "../api.js";
 import { EVENTS, forget, loadKept } from "../catalog.js";
 import { link } from "../router.js";
 import { number } from "../words.js";
+import { useMayChange } from "../parts/avatar.js";
 import { Icon } from "../parts/icon.js";
 import { Toggle } from "../parts/inputs.js";
 import { copy } from "../parts/saving.js";
 
 const LOOK_MS = 1_500;
 
-const calls = (base) => ({
+const calls = (base, key) => ({
   curl: `curl ${base}/v1/collect -H 'Content-Type: application/json'${config.needs_key
-    ? " \\\n  -H 'Authorization: Bearer KEY'" : ""} \\
+    ? ` \\\n  -H 'Authorization: Bearer ${key}'` : ""} \\
   -d '{"name": "signup", "user_id": "ada", "session_id": "s1", "properties": {"plan": "pro"}}'`,
-  JavaScript: `navigator.sendBeacon("${base}/v1/collect${config.needs_key ? "?key=KEY" : ""}",
+  JavaScript: `navigator.sendBeacon("${base}/v1/collect${config.needs_key ? `?key=${key}` : ""}",
   JSON.stringify({name: "signup", session_id: "s1", properties: {plan: "pro"}}));`,
   Python: `import json, urllib.request
 
 event = {"name": "signup", "user_id": "ada", "properties": {"plan": "pro"}}
 request = urllib.request.Request("${base}/v1/collect", json.dumps(event).encode()${config.needs_key
-  ? ',\n                                 {"Authorization": "Bearer KEY"}' : ""})
+  ? `,\n                                 {"Authorization": "Bearer ${key}"}` : ""})
 print(urllib.request.urlopen(request).read())`,
-  Pixel: `<img src="${base}/t.gif?type=pageview&tags=plan=pro&userId=ada${config.needs_key ? "&key=KEY"
+  Pixel: `<img src="${base}/t.gif?type=pageview&tags=plan=pro&userId=ada${config.needs_key ? `&key=${key}`
     : ""}" alt="">`,
   "micro-metrics": `curl ${base}/api/track -d '{"type": "signup", "tags": {"plan": "pro"}, "value": 1}'`,
   "OpenMetrics 0": `curl -g '${base}/v1/events?q={"sessionId":"s1","events":[{"name":"signup"}]}'`,
@@ -56,11 +57,33 @@ function useFirstEvent() {
   return found;
 }
 
+/** Say what KEY stands for, and let who may make one put it there. */
+function KeyLine({ isMade, onMade }) {
+  const mayChange = useMayChange();
+  const [error, setError] = useState(null);
+  const make = () =>
+    load("/v1/keys", { body: { scope: "write", label: "First events" } }).then(
+      (found) => onMade(found.key),
+      setError,
+    );
+  if (isMade)
+    return html`<p class="quiet">The key above may send events and nothing else. It is shown this once.</p>`;
+  return html`<div class="stack">
+    <p class="quiet">
+      Put a key of scope write where KEY stands; <code>openmetrics keys create write</code> makes one.
+    </p>
+    ${error && html`<p class="hint is-bad" role="alert">${error.message}</p>`}
+    ${mayChange && html`<div class="actions"><button type="button" class="button" onClick=${make}>
+      <${Icon} name="key" size="16" />Make a key and put it there</button></div>`}
+  </div>`;
+}
+
 /** Show how to send a first event. */
 export function StartPage() {
   const [way, setWay] = useState("curl");
   const events = useFirstEvent();
-  const ways = calls(location.origin);
+  const [key, setKey] = useState("KEY");
+  const ways = calls(location.origin, key);
   const isThere = events?.length > 0;
   const names = events
     ?.slice(0, 5)
@@ -88,10 +111,7 @@ export function StartPage() {
           <${Icon} name="copy" size="16" />Copy
         </button>
       </div>
-      ${config.needs_key &&
-        html`<p class="quiet">
-          Put a key where KEY stands; <code>openmetrics keys create write</code> makes one.
-        </p>`}
+      ${config.needs_key && html`<${KeyLine} isMade=${key !== "KEY"} onMade=${setKey} />`}
     </section>
     <section class=${`card light ${isThere ? "is-on" : ""}`} role="status">
       <i aria-hidden="true" />
@@ -105,8 +125,7 @@ export function StartPage() {
               </div>
               <a
                 class="button is-primary"
-                href=${link(config.analyses.find((row) =>
-                  row.name === "trends")?.name ?? config.analyses[0]?.name ?? "start")}
+                href=${link(config.has_dashboards ? "dashboards" : (config.analyses[0]?.name ?? "start"))}
                 >Look at them</a
               >`
           : html`<div>

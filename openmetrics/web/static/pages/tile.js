@@ -121,10 +121,10 @@ function Funnel({ answer, kind, title }) {
       format=${percent}
       change=${html`<span class="quiet">${number(steps.at(-1).count)} of ${number(steps[0].count)}</span>`}
     />`;
+  const first = steps[0].count;
   const rows = steps.map((step) => ({ label: step.label, value: step.count, color: "var(--s0)" }));
   return html`<p class="quiet">
-      <b class="tile-share">${percent(conversion)}</b> of ${words.plural(steps[0].count, "person", "people")}
-      got through
+      <b class="tile-share">${percent(conversion)}</b> of ${number(first)} people got through
     </p>
     <${BarList} label=${title} rows=${rows} />`;
 }
