@@ -122,15 +122,15 @@ class ColumnSource:
         kept: list[Facts] = []
         may_keep = len(self._sizes) > 0
 
-        def run(found: Slice) -> R:
+        def run(found: Slice) -> tuple[R]:
             facts = to_facts(found, self._edges, self._sizes, self._segments)
             if self._universe is not None:
                 facts = _renumber(facts, self._universe)
             if may_keep and sum(len(one.bits) for one in kept) < KEPT_EVENTS:
                 kept.append(facts)
-            return work(facts)
+            return (work(facts),)
 
-        results = self._view.map(self._plan, run)
+        results = [result for (result,) in self._view.map(self._plan, run)]
         if may_keep and len(kept) == len(results):
             self._kept = sorted(kept, key=lambda facts: int(facts.units[0]))
         return results
