@@ -139,11 +139,11 @@ def scan_streams(streams: Streams, law: Law, depths: Ints) -> Ints:
     if law.order == ANY:
         return np.empty((units, law.steps), dtype=np.int64)
     scan = scan_hops if law.has_hops else scan_ordered
-    scan(streams, law, depths)
+    has_ties = scan(streams, law, depths)
     if law.is_total:
         np.negative(depths[DEPTH], out=depths[DEPTH])
         return np.empty((units, law.steps), dtype=np.int64)
-    if has_several(streams.bits, law):
+    if has_ties and has_several(streams.bits, law):
         find_tangles(streams, law, depths)
     times = np.empty((units, law.steps), dtype=np.int64)
     settle_units(streams, law, depths, times)

@@ -28,11 +28,11 @@ class Streams(NamedTuple):
 
 
 @compiled
-def scan_ordered(streams: Streams, law: Law, depths: Ints) -> None:
-    """Judge all units by window and order alone."""
+def scan_ordered(streams: Streams, law: Law, depths: Ints) -> bool:
+    """Judge all units by window and order alone; say whether any instant has several events."""
     time, bits, steps, window = streams.time, streams.bits, (1 << law.steps) - 1, law.window
     begin, is_first_entry = law.start, law.is_first_entry
-    start = np.empty(law.steps + 1, dtype=np.int64)
+    start, has_ties = np.empty(law.steps + 1, dtype=np.int64), False
     for unit in range(len(streams.offsets) - 1):
         start[:] = NEVER
         until = law.end
@@ -47,10 +47,13 @@ def scan_ordered(streams: Streams, law: Law, depths: Ints) -> None:
                 start[step + 1] = start[step] if now - start[step] <= window else start[step + 1]
                 place += 1
             else:
-                place += move_instant(start, time[place:end], bits[place:end], (steps, window))
+                size = move_instant(start, time[place:end], bits[place:end], (steps, window))
+                has_ties |= size > 1
+                place += size
             if is_first_entry and start[1] != NEVER:
                 until = start[1] + 1
         write_depth(start, unit, depths)
+    return has_ties
 
 
 @inner
@@ -107,12 +110,13 @@ def find_tangles(streams: Streams, law: Law, depths: Ints) -> None:
 
 
 @compiled
-def scan_hops(streams: Streams, law: Law, depths: Ints) -> None:
-    """Judge all units where hops have conditions of their own: strict order, `within`, `drop` exclusions."""
+def scan_hops(streams: Streams, law: Law, depths: Ints) -> bool:
+    """Do so where hops have conditions of their own: strict order, `within`, `drop` exclusions."""
     time, bits, steps, window = streams.time, streams.bits, (1 << law.steps) - 1, law.window
     begin, drops, is_strict, within = law.start, law.drops, law.order == STRICT, law.within
     # NOTE: for each step the newest attempt that has done it, when it did, and from when on a hop is clean.
     start, last, barrier = np.empty((3, law.steps + 1), dtype=np.int64)
+    has_ties = False
     for unit in range(len(streams.offsets) - 1):
         start[:] = NEVER
         last[:] = NEVER
@@ -141,9 +145,11 @@ def scan_hops(streams: Streams, law: Law, depths: Ints) -> None:
                 until = start[1] + 1
             if drops and (bits[place] & drops or size > 1):
                 raise_barriers(barrier, bits[place : place + size] & drops, now, law)
+            has_ties |= size > 1
             place += size
             before = now if is_strict else NEVER
         write_depth(start, unit, depths)
+    return has_ties
 
 
 @inner
