@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from openmetrics.plugin import (
@@ -12,50 +11,22 @@ from openmetrics.plugin import (
     Comparison,
     Field,
     Filter,
-    Moment,
-    OpenMetricsError,
     invalid_query,
     parse_duration,
     parse_events,
     parse_field,
-    parse_filter,
+    read_filter,
 )
 
 LONGEST_MS = 36_525 * 86_400_000
 """100 years."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """What reading takes: the circumstances, and the moment that ranges inside filters count from."""
-
-    asking: Asking
-    moment: Moment
-
-    def read_events(self, document: Mapping[str, Any], pointer: str) -> Filter | None:
-        """Return which events `{"event": ..., "filter": ...}` means; None means all."""
-        names = parse_events(document.get("event"), f"{pointer}/event")
-        named = None if names is None else Comparison(Field("name"), "in", names)
-        return join_filters(named, self.read_filter(document, pointer))
-
-    def read_filter(self, document: Mapping[str, Any], pointer: str = "") -> Filter | None:
-        """Return the member `filter`, all of whose segments must exist."""
-        if document.get("filter") is None:
-            return None
-        pointer = f"{pointer}/filter"
-        filter = parse_filter(document["filter"], pointer, self.moment)
-        for place, id in _iter_segments(document["filter"], pointer):
-            self.check_segment(id, place)
-        return filter
-
-    def check_segment(self, id: str, pointer: str) -> None:
-        """Refuse a segment that is not there."""
-        try:
-            self.asking.segment(id)
-        except OpenMetricsError as error:
-            raise (
-                invalid_query(pointer, error.detail) if error.code == "invalid-query" else error
-            ) from error
+def read_choice(document: Mapping[str, Any], pointer: str, asking: Asking) -> Filter | None:
+    """Return which events `{"event": ..., "filter": ...}` means; None means all."""
+    names = parse_events(document.get("event"), f"{pointer}/event")
+    named = None if names is None else Comparison(Field("name"), "in", names)
+    return join_filters(named, read_filter(document, f"{pointer}/filter", asking))
 
 
 def join_filters(*filters: Filter | None) -> Filter | None:
@@ -98,15 +69,3 @@ def name_events(event: str | Sequence[str] | None) -> str:
     if event is None:
         return "any event"
     return event if isinstance(event, str) else " or ".join(event)
-
-
-def _iter_segments(document: Any, pointer: str) -> Iterator[tuple[str, str]]:
-    """Yield the segments that a filter names, each with its place."""
-    if isinstance(document, list):
-        for number, part in enumerate(document):
-            yield from _iter_segments(part, f"{pointer}/{number}")
-    elif isinstance(document, Mapping):
-        for form in ("all", "any", "not", "did", "filter"):
-            yield from _iter_segments(document.get(form), f"{pointer}/{form}")
-        if "segment" in document:
-            yield f"{pointer}/segment", document["segment"]

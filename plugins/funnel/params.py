@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -16,15 +16,17 @@ from openmetrics.plugin import (
     Moment,
     OpenMetricsError,
     Plan,
+    check_segment,
     format_time,
     iter_intervals,
     parse_range,
     parse_timezone,
+    read_filter,
 )
 from openmetrics_plugins.funnel.choices import (
-    Reader,
     join_filters,
     name_events,
+    read_choice,
     read_length,
     read_listed,
     read_unit,
@@ -84,15 +86,15 @@ def parse_params(document: Mapping[str, Any], asking: Asking) -> Params:
     """Check and resolve a question that its schema has passed. Raises OpenMetricsError."""
     check_limits(document)
     asked = resolve(document, asking.timezone)
-    reader = Reader(asking, Moment(asking.now_ms, asked["timezone"]))
-    bounds = parse_range(asked["range"], reader.moment)
+    asking = replace(asking, timezone=asked["timezone"])
+    bounds = parse_range(asked["range"], Moment(asking.now_ms, asking.timezone))
     asked["range"] = {"from": format_time(bounds[0]), "to": format_time(bounds[1])}
-    breakdown = _read_breakdown(asked.get("breakdown"), reader)
+    breakdown = _read_breakdown(asked.get("breakdown"), asking)
     interval = None
     if "interval" in asked:
         interval = Interval(asked["interval"], asked["timezone"], WEEK_STARTS[asked["week_start"]])
     rules = _read_rules(asked, bounds, _find_intervals(bounds, interval))
-    plan = _build_plan(asked, breakdown, reader)
+    plan = _build_plan(asked, breakdown, asking)
     return Params(asked, rules, plan, asking.now_ms, breakdown, interval)
 
 
@@ -166,25 +168,25 @@ def _find_intervals(bounds: tuple[int, int], interval: Interval | None) -> tuple
     return starts
 
 
-def _read_breakdown(breakdown: Any, reader: Reader) -> Field | str | None:
+def _read_breakdown(breakdown: Any, asking: Asking) -> Field | str | None:
     if isinstance(breakdown, Mapping):
         id: str = breakdown["segment"]
-        reader.check_segment(id, "/breakdown/segment")
+        check_segment(asking, id, "/breakdown/segment")
         return id
     return None if breakdown is None else read_listed(breakdown, "/breakdown")
 
 
-def _build_plan(asked: Mapping[str, Any], breakdown: Field | str | None, reader: Reader) -> Plan:
+def _build_plan(asked: Mapping[str, Any], breakdown: Field | str | None, asking: Asking) -> Plan:
     """Ask for a bit a step, then one an exclusion, then one for the segment of the breakdown."""
-    filter = reader.read_filter(asked)
+    filter = read_filter(asked, "/filter", asking)
     is_narrow = asked["filter_scope"] == "first_step"
     bits: list[Filter | None] = [
-        reader.read_events(step, f"/steps/{number}") for number, step in enumerate(asked["steps"])
+        read_choice(step, f"/steps/{number}", asking) for number, step in enumerate(asked["steps"])
     ]
     if is_narrow:
         bits[0] = join_filters(bits[0], filter)
     bits += [
-        reader.read_events(row, f"/exclusions/{number}") for number, row in enumerate(asked["exclusions"])
+        read_choice(row, f"/exclusions/{number}", asking) for number, row in enumerate(asked["exclusions"])
     ]
     if isinstance(breakdown, str):
         bits.append(InSegment(breakdown))
