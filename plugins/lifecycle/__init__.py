@@ -23,9 +23,10 @@ def register_schemas() -> list[Path]:
 @hookimpl
 def register_analyses(server: Server) -> list[Analysis]:
     """Add the analyses."""
+    folder = Path(__file__).parent
     living = ("lifecycle", "Who is new, stays, returns or leaves", "lifecycle", "lifecycle-answer")
     sticky = ("stickiness", "How often people come", "stickiness", "stickiness-answer")
     return [
-        Analysis(*living, parse_params, answer_lifecycle, find_living),
-        Analysis(*sticky, parse_params, answer_stickiness, find_sticky),
+        Analysis(*living, parse_params, answer_lifecycle, find_living, str(folder / "panel.js")),
+        Analysis(*sticky, parse_params, answer_stickiness, find_sticky, str(folder / "panel-stickiness.js")),
     ]

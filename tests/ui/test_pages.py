@@ -21,6 +21,7 @@ FUNNEL = {
     "steps": [{"event": "product_view"}, {"event": "purchase"}],
     "breakdown": "props.platform",
 }
+LIVING = {"range": RANGE, "interval": "week"}
 PARTS = {"range": RANGE, "series": [{"event": "purchase"}], "breakdown": ["props.platform"]}
 PAGES = {
     "trends": ("trends", {**PARTS, "interval": "week", "compare": "previous_period"}, "", ".line-whole"),
@@ -29,7 +30,8 @@ PAGES = {
     "start": ("start", None, "", ".light.is-on"),
     "retention": ("retention", {**WEEKLY, "breakdown": "props.platform"}, "", ".cohorts"),
     "funnel": ("funnel", FUNNEL, "", ".funnel"),
-    "funnel-time": ("funnel", FUNNEL, "time", ".bar"),
+    "lifecycle": ("lifecycle", LIVING, "", ".part"),
+    "stickiness": ("stickiness", LIVING, "", ".bar"),
     "funnel-trend": ("funnel", {**FUNNEL, "interval": "week"}, "trend", ".line-whole"),
     "any-analysis": ("weekdays", {"event": "purchase"}, "", ".bar-list"),
     "dashboards": ("dashboards", None, "", ".tile .line-whole"),
@@ -89,6 +91,26 @@ def test_retention_shows_what_the_api_answers(site: Any, open_page: Callable[...
     assert averages == [f"{cell['share'] * 100:.1f}%" for cell in found["average"]]
     page.locator(".cell button").nth(1).click()
     expect(page.locator(".drawer .big")).to_have_text(f"{found['cohorts'][0]['cells'][1]['count']} people")
+
+
+@pytest.mark.parametrize("name", ["lifecycle", "stickiness"])
+def test_who_stays_and_how_often_is_what_the_api_answers(
+    site: Any, open_page: Callable[..., Page], name: str
+) -> None:
+    page = open_page(site.address(name, LIVING))
+    found = site.analysis(name, LIVING)
+    page.wait_for_selector(".data")
+    rows = [row.locator("td.is-number").all_inner_texts() for row in page.locator(".data tbody tr").all()]
+    if name == "lifecycle":
+        kinds = ("new", "returning", "resurrected", "dormant")
+        assert rows == [[f"{abs(point[kind]):,}" for kind in kinds] for point in found["points"]]
+        wanted = f"{found['points'][2]['new']} people"
+        page.locator(".data tbody tr").nth(2).locator(".number-button").first.click()
+    else:
+        assert [row[0] for row in rows] == [f"{row['users']:,}" for row in found["counts"]]
+        wanted = f"{found['counts'][1]['users']} people"
+        page.locator(".data tbody tr").nth(1).locator(".number-button").first.click()
+    expect(page.locator(".drawer .big")).to_have_text(wanted)
 
 
 def test_analysis_without_a_panel_has_a_form_and_a_picture(site: Any, open_page: Callable[..., Page]) -> None:

@@ -17,6 +17,8 @@ const KNOWN = {
   trends: ["Explore", "explore"],
   funnel: ["Funnel", "funnel"],
   retention: ["Retention", "retention"],
+  lifecycle: ["Lifecycle", "lifecycle"],
+  stickiness: ["Stickiness", "sticky"],
 };
 const ORDER = Object.keys(KNOWN);
 const rank = (row) => (ORDER.indexOf(row.name) + ORDER.length + 1) % (ORDER.length + 1);

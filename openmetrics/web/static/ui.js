@@ -19,4 +19,5 @@ export { DataTable } from "./parts/table.js";
 export { Busy, BusyLine, Failure, Nothing, useAnswer, useLoad } from "./parts/states.js";
 export { LineChart } from "./charts/line.js";
 export { BarList, ColumnChart } from "./charts/bars.js";
+export { StackChart } from "./charts/stack.js";
 export { color } from "./charts/scale.js";

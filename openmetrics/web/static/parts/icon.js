@@ -6,6 +6,8 @@ const PATHS = {
   explore: "M4 19h16M5 15l4-5 4 3 6-8",
   funnel: "M4 5h16l-6 7.5V19l-4-2v-4.5z",
   retention: "M4 12a8 8 0 1 1 2.4 5.7M4 12l-2-2m2 2 2.2-1.8M12 8v4l2.6 2",
+  lifecycle: "M6 20v-7m0-3V6m6 14v-4m0-3V4m6 16v-9m0-3V6",
+  sticky: "M5 19V6m5 13v-8m5 8v-4m5 4v-2",
   question: "M5 19V9m5 10V5m5 14v-7m5 7V8",
   start: "M8 5.5v13l10-6.5z",
   plus: "M12 5v14M5 12h14",
