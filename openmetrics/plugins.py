@@ -33,6 +33,7 @@ BUILT_IN: tuple[str, ...] = (
     "openmetrics_plugins.funnel",
     "openmetrics_plugins.importer",
     "openmetrics_plugins.exporter",
+    "openmetrics_plugins.packs",
 )
 CORE = frozenset(("engines",))
 """Built-in parts that cannot be disabled: without an engine there is no server."""

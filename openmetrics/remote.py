@@ -42,6 +42,10 @@ class Remote:
         """Return the answer of a GET. Raises OpenMetricsError."""
         return self._ask("GET", path, None, {})
 
+    def put(self, path: str, document: Any) -> dict[str, Any]:
+        """Put a JSON document and return the answer. Raises OpenMetricsError."""
+        return self._ask("PUT", path, orjson.dumps(document), {"Content-Type": "application/json"})
+
     def follow(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the state of a job until it has ended; a server that restarts is waited for."""
         deadline = time.monotonic() + TIMEOUT_S
