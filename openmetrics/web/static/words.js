@@ -111,6 +111,13 @@ export const OPERATORS = {
   missing: "is missing",
 };
 
+/** Write any value that was sent: lists of plain values as people do, objects as JSON. */
+export function anything(found) {
+  if (Array.isArray(found) && found.every((part) => part === null || typeof part !== "object"))
+    return found.map(String).join(", ");
+  return found && typeof found === "object" ? JSON.stringify(found) : String(found);
+}
+
 /** Write a field's path as people call it: `plan`, `plan (profile)`, `user id`. */
 export function fieldName(path) {
   if (path && typeof path === "object") return `segment ${path.segment}`;

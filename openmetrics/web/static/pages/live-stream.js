@@ -5,6 +5,7 @@ import {
 
 const POLL_MS = 1_000;
 const SHOWN = 100;
+const FAST = 20;
 const MOST_NEW = 200;
 /** How far back the beats go. */
 export const SPAN_S = 120;
@@ -34,6 +35,8 @@ function takeIn(state, found, now, isPaused) {
     error: null,
     active: found.active_users,
     began: state.began ?? now,
+    // PERF: at 500 events a second all rows are new; to reuse their elements takes a third of the time.
+    isFast: fresh.length > FAST,
     beats: beats.filter((beat) => beat.at > now - SPAN_S * 1000),
     rows: isPaused && state.isBegun ? state.rows : [...fresh, ...state.rows].slice(0, SHOWN),
     missed: isPaused && state.isBegun ? state.missed + count : 0,
@@ -46,6 +49,7 @@ const NOTHING = {
   error: null,
   active: null,
   began: null,
+  isFast: false,
   beats: [],
   rows: [],
   missed: 0,
@@ -86,7 +90,7 @@ export function useStream(filter, isPaused) {
   return state;
 }
 
-const text = (value) => (value && typeof value === "object" ? JSON.stringify(value) : String(value));
+const text = words.anything;
 
 function Row({ event }) {
   const who = event.user_id ?? event.session_id;
@@ -126,7 +130,7 @@ export function Stream({ stream, filter, isPaused, turn }) {
       ? `${words.number(stream.missed)} new`
       : "Paused"
     : stream.unseen
-      ? `${words.number(stream.unseen)} more in this second`
+      ? `${words.number(stream.unseen)} more, too fast to list`
       : "";
   return html`<section class="card live-stream" aria-label="Newest events">
     <header class="card-head">
@@ -146,8 +150,10 @@ export function Stream({ stream, filter, isPaused, turn }) {
       !stream.isBegun && !stream.error
         ? html`<${BusyLine} />`
         : stream.rows.length
-          ? html`<ul class="live-rows">
-              ${stream.rows.map((event) => html`<${Row} key=${event.event_id} event=${event} />`)}
+          ? html`<ul class=${stream.isFast ? "live-rows is-fast" : "live-rows"}>
+              ${stream.rows.map(
+                (row, index) => html`<${Row} key=${stream.isFast ? index : row.event_id} event=${row} />`,
+              )}
             </ul>`
           : stream.isBegun && html`<${Waiting} filter=${filter} />`
     }

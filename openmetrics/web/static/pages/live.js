@@ -38,7 +38,7 @@ function Figures({ stream, filter }) {
   const recent = stream.beats.filter((beat) => beat.at > Math.max(now - RATE_MS, stream.began ?? now));
   const rate = span < 900 ? null : recent.reduce((total, beat) => total + beat.count, 0) / (span / 1000);
   const [events, users] = value?.series.map((row) => row.total) ?? [null, null];
-  const shown = rate == null ? "–" : rate >= 10 ? words.number(Math.round(rate)) : rate.toFixed(1);
+  const shown = rate == null ? "–" : rate >= 10 || !rate ? words.number(Math.round(rate)) : rate.toFixed(1);
   return html`<div class="figures live-figures">
     <div class=${stream.active ? "figure is-now" : "figure"} id="active-now">
       <b>${words.number(stream.active)}</b><span>active in the last 5 minutes</span>

@@ -6,7 +6,7 @@ import {
 import { Timeline } from "./timeline.js";
 
 const SESSIONS = 12;
-const text = (value) => (value && typeof value === "object" ? JSON.stringify(value) : String(value));
+const text = words.anything;
 const when = (time) => (time ? words.time(time, "full", config.timezone) : "–");
 const query = (id) => new URLSearchParams({ id });
 

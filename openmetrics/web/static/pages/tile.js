@@ -181,7 +181,7 @@ const PICTURES = { trends: Trend, funnel: Funnel, retention: Retention };
 const isEmpty = {
   trends: (answer) => answer.series.every((row) => !row.total),
   funnel: (answer) => !answer.steps[0].count,
-  retention: (answer) => answer.cohorts.every((row) => !row.size),
+  retention: (answer) => answer.average.slice(1).every((cell) => cell.share == null),
 };
 
 function Picture({ analysis, answer, kind, title, height, names }) {

@@ -18,7 +18,7 @@ const clock = new Intl.DateTimeFormat("en-GB", {
   hourCycle: "h23",
   timeZone: zone,
 });
-const text = (value) => (value && typeof value === "object" ? JSON.stringify(value) : String(value));
+const text = words.anything;
 
 function useTimeline(path, { name, order }) {
   const empty = { events: [], links: [], next: null, error: null, isBusy: true };

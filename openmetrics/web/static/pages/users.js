@@ -12,7 +12,7 @@ const OPERATORS = ["eq", "ne", "contains", "starts_with", "gt", "lt", "exists", 
   words.OPERATORS[op],
 ]);
 const BARE = ["exists", "missing"];
-const text = (value) => (value && typeof value === "object" ? JSON.stringify(value) : String(value));
+const text = words.anything;
 
 /** Return the filter on profiles that the address describes; null where there is none yet. */
 function filterOf({ field, op = "eq", value }) {
