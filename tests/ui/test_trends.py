@@ -46,8 +46,8 @@ def page(site: Any, open_page: Callable[..., Page]) -> Page:
     return page
 
 
-def test_first_page_counts_the_most_frequent_event(site: Any, open_page: Callable[..., Page]) -> None:
-    page = open_page(site.url)
+def test_explore_begins_with_the_most_frequent_event(site: Any, open_page: Callable[..., Page]) -> None:
+    page = open_page(site.address("trends"))
     question = {"range": {"from": "2024-03-31", "to": "2024-06-30"}, "series": [{"event": "product_view"}]}
     total = site.analysis("trends", question)["series"][0]["total"]
     expect(page.locator(".figure .number-button")).to_have_text(show(total))
