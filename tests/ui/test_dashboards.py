@@ -91,6 +91,21 @@ def test_tiles_show_what_the_api_answers(site: Any, board: str, open_page: Calla
     expect(page.get_by_role("heading", name="Funnel")).to_be_visible()
 
 
+def test_tile_of_any_analysis_is_drawn_as_on_its_page(
+    site: Any, board: str, open_page: Callable[..., Page]
+) -> None:
+    question = {"event": "purchase", "range": RANGE, "interval": "week"}
+    body = {"label": "Loyal", "analysis": "stickiness", "params": question}
+    put(site, "/v1/metrics/loyal", body)
+    put(site, "/v1/dashboards/board", {"label": "Monday", "tiles": [{"metric": "loyal"}]})
+    page = open_board(site, open_page)
+    found = site.analysis("stickiness", question)
+    tile = page.get_by_role("region", name="Loyal")
+    expect(tile.locator(".figure b").first).to_have_text(f"{found['users']:,}")
+    tile.locator(".number-button").first.click()
+    expect(page.get_by_role("heading", name="Stickiness")).to_be_visible()
+
+
 def test_range_of_the_page_replaces_that_of_the_tiles(
     site: Any, board: str, open_page: Callable[..., Page]
 ) -> None:

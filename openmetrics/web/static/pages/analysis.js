@@ -14,7 +14,8 @@ import { AddToDashboard, copy, SaveMetric, toCurl } from "../parts/saving.js";
 import { Busy, Failure, Nothing, useAnswer, useLoad } from "../parts/states.js";
 import { makeGenericPanel } from "./generic.js";
 
-function usePanel(analysis) {
+/** Follow the panel of an analysis: its own, or one made of its schemas; null until it is there. */
+export function usePanel(analysis) {
   const [panel, setPanel] = useState(null);
   const { value } = useLoad(analysis.panel ? null : "/v1/analyses");
   useEffect(() => {

@@ -1,8 +1,9 @@
 // One tile of a dashboard: a question, its answer drawn small.
 import {
-  ask, BarList, BusyLine, color, ColumnChart, config, DataTable, html, Icon, LineChart, link, usePolled,
-  words,
+  ask, BarList, BusyLine, color, ColumnChart, config, DataTable, go, html, Icon, LineChart, link, usePolled,
+  useState, words,
 } from "../ui.js";
+import { usePanel } from "./analysis.js";
 
 export const KINDS = {
   trends: [
@@ -159,22 +160,14 @@ function Retention({ answer, kind, title, height }) {
   />`;
 }
 
-/** What an analysis without a picture of its own says: its first numbers. */
-function Plain({ answer }) {
-  const rows = Object.entries(answer).filter(
-    ([name, value]) => typeof value === "number" && name !== "took_ms",
-  );
-  return rows.length
-    ? html`<dl class="profile">
-        ${rows.map(
-          ([name, value]) =>
-            html`<div>
-              <dt>${name}</dt>
-              <dd>${number(value)}</dd>
-            </div>`,
-        )}
-      </dl>`
-    : html`<p class="quiet">Open it to see the answer.</p>`;
+/** Draw an analysis that has no small picture as its own page does. */
+function Drawn({ analysis, question, answer }) {
+  const panel = usePanel(config.analyses.find((row) => row.name === analysis));
+  const [view, setView] = useState(null);
+  if (!panel) return html`<${BusyLine} />`;
+  const pick = () => go(analysis, { q: JSON.stringify(question) });
+  const state = { question, answer, view, setView, pick };
+  return html`<${panel.Answer} ...${state} />`;
 }
 
 const PICTURES = { trends: Trend, funnel: Funnel, retention: Retention };
@@ -184,18 +177,19 @@ const isEmpty = {
   retention: (answer) => answer.average.slice(1).every((cell) => cell.share == null),
 };
 
-function Picture({ analysis, answer, kind, title, height, names }) {
+function Picture({ analysis, question, answer, kind, title, height, names }) {
   if (answer.sides)
     return html`${answer.sides.map(
       (side, index) =>
         html`<section class="tile-side">
           <h3>${names?.[index]}</h3>
-          <${Picture} analysis=${analysis} answer=${side} kind=${kind} title=${title} height=${height} />
+          <${Picture} ...${{ analysis, question, kind, title, height }} answer=${side} />
         </section>`,
     )}`;
   if (isEmpty[analysis]?.(answer) && kind !== "number")
     return html`<p class="tile-none quiet">No data in this range.</p>`;
-  const Shown = PICTURES[analysis] ?? Plain;
+  const Shown = PICTURES[analysis];
+  if (!Shown) return html`<${Drawn} analysis=${analysis} question=${question} answer=${answer} />`;
   return html`<${Shown} answer=${answer} kind=${kind} title=${title} height=${height} />`;
 }
 
@@ -226,6 +220,7 @@ export function TileBody({ tile, range, ms, onLoaded }) {
   if (!value) return html`<${BusyLine} />`;
   return html`<${Picture}
     analysis=${tile.analysis}
+    question=${question}
     answer=${value}
     kind=${tile.kind}
     title=${tile.title}
