@@ -34,14 +34,14 @@ check: $(STAMP) ## Format, lint, types, shape and docs, in under a minute.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(PYTEST) -q -n 2 --dist loadgroup tests/shape tests/docs
+	$(PYTEST) -q -n 2 --dist loadfile tests/shape tests/docs
 
 format: $(STAMP) ## Format the code and mend what the linter can mend.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 test: $(COMPILED) ## Run all tests, in two processes; a real Elasticsearch is fetched and started for them.
-	$(PYTEST) -n 2 --dist loadgroup
+	$(PYTEST) -n 2 --dist loadfile
 
 test-es8: $(STAMP) ## Run the tests that need Elasticsearch on the oldest supported version.
 	OPENMETRICS_TEST_ELASTICSEARCH_VERSION=$$($(BIN)/python -c \

@@ -18,13 +18,6 @@ settings.register_profile("random")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and all that need Elasticsearch in the one that starts it."""
-    for item in items:
-        is_elastic = item.get_closest_marker("elasticsearch") is not None
-        item.add_marker(pytest.mark.xdist_group("elasticsearch" if is_elastic else item.path.name))
-
-
 @pytest.fixture(scope="session")
 def elasticsearch_url() -> Iterator[str]:
     """Give the address of a running server: the one named by the environment, or one of our own."""
