@@ -41,7 +41,11 @@ def hostile(patient: Callable[..., None]) -> Iterator[ServerProcess]:
         ):
             content = json.dumps(body).encode()
             urllib.request.urlopen(urllib.request.Request(process.url + path, content, method=method)).close()
-        patient(process.url, "trends", {"range": {"last": "24h"}, "series": [{}], "breakdown": ["props.x"]})
+        patient(
+            process.url,
+            "trends",
+            {"range": {"last": "24h"}, "series": [{"measure": "users"}], "breakdown": ["props.x"]},
+        )
         yield process
 
 

@@ -159,6 +159,16 @@ def test_waiting_shows_how_far_the_answer_is_prepared(site: Any, open_page: Call
     open_page.complaints.clear()  # type: ignore[attr-defined]  # the browser reports the 503
 
 
+def test_people_are_waited_for_like_an_answer(site: Any, open_page: Callable[..., Page]) -> None:
+    page = open_page(site.address("funnel", FUNNEL))
+    body = {"code": "preparing", "detail": "The columns for this are being prepared.", "progress": 0.0}
+    page.route("**/v1/analyses/funnel/people", answer_by(503, body))
+    page.locator(".funnel-name .number-button").first.click()
+    count = site.analysis("funnel", FUNNEL)["steps"][0]["count"]
+    expect(page.locator(".drawer .big")).to_have_text(f"{count} people")
+    open_page.complaints.clear()  # type: ignore[attr-defined]  # the browser reports the 503
+
+
 def test_refusal_is_shown_in_the_servers_words_with_a_way_on(
     site: Any, open_page: Callable[..., Page]
 ) -> None:

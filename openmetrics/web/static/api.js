@@ -96,11 +96,11 @@ const sleep = (ms, signal) =>
     });
   });
 
-/** Ask an analysis; while the server prepares, tell `onProgress` (0 to 1) and ask again. Throws Problem. */
-export async function ask(name, question, { signal, onProgress } = {}) {
+/** Load an answer; while the server prepares it, tell `onProgress` (0 to 1) and ask again. Throws Problem. */
+export async function loadReady(path, { body, signal, onProgress } = {}) {
   for (;;) {
     try {
-      return await load(`/v1/analyses/${encodeURIComponent(name)}`, { body: question, signal });
+      return await load(path, { body, signal });
     } catch (error) {
       if (error.code !== "preparing") throw error;
       onProgress?.(error.body.progress ?? 0);
@@ -108,6 +108,10 @@ export async function ask(name, question, { signal, onProgress } = {}) {
     }
   }
 }
+
+/** Ask an analysis, and wait until its answer is prepared. Throws Problem. */
+export const ask = (name, question, options) =>
+  loadReady(`/v1/analyses/${encodeURIComponent(name)}`, { body: question, ...options });
 
 /** Say how far the columns are that questions about behaviour stand on: 0 to 1. */
 export async function loadProgress(signal) {

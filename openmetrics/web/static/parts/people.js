@@ -1,6 +1,6 @@
 // Who is behind a number: paged, to download, to keep as a segment.
 import { html, useEffect, useState } from "../vendor/htm-preact-3.1.1.js";
-import { load, saveFile, send } from "../api.js";
+import { load, loadReady, saveFile, send } from "../api.js";
 import { forget, useSegments } from "../catalog.js";
 import { link } from "../router.js";
 import { number, plural } from "../words.js";
@@ -16,7 +16,8 @@ function usePeople(path, question) {
   const turn = async (cursor) => {
     setFound((before) => ({ ...before, isBusy: true, error: null }));
     try {
-      const page = await load(path, { body: { ...question, page_size: PAGE, ...(cursor && { cursor }) } });
+      const body = { ...question, page_size: PAGE, ...(cursor && { cursor }) };
+      const page = await loadReady(path, { body });
       setFound((before) => ({
         ...page,
         people: [...(cursor ? before.people : []), ...page.people],
